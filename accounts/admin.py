@@ -1,0 +1,123 @@
+"""People in the admin: create, disable, enable, and for superusers roles and rights. Everything goes through services.
+
+Names and addresses are shown decrypted, so looking is recorded. Passwords are neither shown nor changed here.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from accounts import services
+from accounts.admin_forms import CountingLoginForm, PersonForm, actor_of_admin
+from accounts.models import User
+from audit.writer import EntryDraft, writer
+from core import doors
+from core.errors import AppError, Refused
+
+admin.site.login_form = CountingLoginForm
+
+if TYPE_CHECKING:
+    _UserAdmin = admin.ModelAdmin[User]
+else:  # Django's own class takes no parameters
+    _UserAdmin = admin.ModelAdmin
+
+_PERSON = ("username", "display_name", "email", "out_of_office", "time_zone", "language", "is_active", "created_at")
+_AUTHORITY = ("role", "is_staff", "is_superuser")
+_NEW = ("username", "password", "display_name", "email", "time_zone", "language")
+
+
+@admin.register(User)
+class PeopleAdmin(_UserAdmin):
+    form = PersonForm
+    list_display = ("username", "display_name", "role", "is_active", "is_staff", "created_at")
+    list_filter = ("role", "is_active", "is_staff")
+    search_fields = ("username",)
+    ordering = ("username",)
+    actions = ("disable", "enable")
+
+    # ---- What is shown -------------------------------------------------------------------------------------------
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is not None:
+            return (*_PERSON, *_AUTHORITY)
+        return (*_NEW, *_AUTHORITY) if _is_superuser(request) else (*_NEW, "role")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None:
+            return ()
+        return _PERSON if _is_superuser(request) and obj.pk != request.user.pk else (*_PERSON, *_AUTHORITY)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """People are disabled: what they wrote and did keeps their id."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        _record_view(request)
+        return response
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        try:
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+        except AppError as error:
+            self._tell(request, error)
+            return HttpResponseRedirect(request.path)
+        if object_id and request.method == "GET":
+            _record_view(request, self.get_object(request, object_id))
+        return response
+
+    # ---- What can be done ----------------------------------------------------------------------------------------
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> User:
+        """Create the person, or change their role and rights; nothing else of a person is changed here."""
+        actor, given = actor_of_admin(request), form.cleaned_data
+        if change:
+            wanted = {name: given[name] for name in _AUTHORITY if name in given}
+            return services.change_authority(actor=actor, user=form.instance, **wanted)
+        return services.create_user(actor=actor, **given)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Saved by the service."""
+
+    def save_related(self, request: HttpRequest, form: "ModelForm[User]", formsets: Any, change: bool) -> None:
+        """There is nothing related in the form."""
+
+    @admin.action(description="Disable the selected people", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
+        self._for_each(request, queryset, services.disable_user, "disabled")
+
+    @admin.action(description="Enable the selected people", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
+        self._for_each(request, queryset, services.enable_user, "enabled")
+
+    def _for_each(self, request: HttpRequest, people: "QuerySet[User]", service: Any, done: str) -> None:
+        actor, count = actor_of_admin(request), 0
+        for user in people:
+            try:
+                service(actor=actor, user=user)
+                count += 1
+            except AppError as error:
+                self._tell(request, error)
+        self.message_user(request, f"{count} {done}.", messages.SUCCESS if count else messages.WARNING)
+
+    def _tell(self, request: HttpRequest, error: AppError) -> None:
+        """What was refused stands in the audit log and on the page."""
+        if isinstance(error, Refused):
+            doors.record_refusal(actor_of_admin(request), f"admin {request.method} {request.path}"[:100], error)
+        for text in [e.message for e in error.errors] or [error.detail]:
+            self.message_user(request, text, messages.ERROR)
+
+
+def _record_view(request: HttpRequest, user: User | None = None) -> None:
+    object_id = None if user is None else user.pk
+    draft = EntryDraft("users.viewed", actor_of_admin(request), object_id=object_id, details={"door": "admin"})
+    writer.submit(draft).result()
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return cast(User, request.user).is_superuser

@@ -1,0 +1,108 @@
+"""Every way people and sessions are read."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower
+
+from accounts import names, sharing
+from accounts.models import Ended, LoginSession, NameToken, User
+from accounts.permissions import roles_reachable_by
+from core.actor import Actor
+from core.errors import NotFound, TokenExpired, TokenRevoked
+from core.time import now
+from realtime.protocol import CloseCode
+from realtime.wiring import AccountDisabled
+
+# ---- The directory -----------------------------------------------------------------------------------------------
+
+
+def people_visible_to(actor: Actor) -> "QuerySet[User]":
+    """The people this person may know of: themselves, whom they may start a conversation with, and whom they share one
+    with, disabled or not."""
+    reachable = Q(role__in=roles_reachable_by(actor.role), is_active=True)
+    sharing_one = Q(id__in=sharing.people_sharing_with(actor.id))
+    return User.objects.filter(reachable | sharing_one | Q(id=actor.id))
+
+
+def person(actor: Actor, user_id: UUID) -> User:
+    """One of them; raises NotFound for everybody else, existing or not."""
+    found = people_visible_to(actor).filter(id=user_id).first()
+    if found is None:
+        raise NotFound(subject_id=user_id)
+    return found
+
+
+def directory(actor: Actor, search: str, after: UUID | None) -> "QuerySet[User]":
+    """The others this person may know of, in the order of their login names, from behind the person `after` on.
+
+    With a search: whose login name begins with it, or whose display name has all its words.
+    """
+    others = people_visible_to(actor).exclude(id=actor.id).alias(name=Lower("username")).order_by("name")
+    if search:
+        others = others.filter(_matches(search))
+    if after is not None:
+        others = others.filter(name__gt=Subquery(User.objects.filter(id=after).values(lower=Lower("username"))))
+    return others
+
+
+def _matches(search: str) -> Q:
+    """The condition on users with the alias `name`."""
+    found = Q(name__startswith=search.strip().lower())
+    if tokens := names.tokens(search):
+        named = Q()
+        for token in tokens:
+            named &= Q(Exists(NameToken.objects.filter(user=OuterRef("id"), token=token)))
+        found |= named
+    return found
+
+
+# ---- Sessions ----------------------------------------------------------------------------------------------------
+
+
+def session_with_user(session_id: UUID) -> LoginSession | None:
+    """A session, dead or alive, with its user: what every request reads, in one query by primary key."""
+    try:
+        return LoginSession.objects.select_related("user").get(id=session_id)
+    except LoginSession.DoesNotExist:
+        return None
+
+
+def require_live(session: LoginSession) -> None:
+    """Raises AccountDisabled or TokenRevoked for a session that was ended, TokenExpired for one that has run out."""
+    if not session.user.is_active or session.reason == Ended.DISABLED:
+        raise AccountDisabled()
+    if session.revoked_at is not None:
+        raise TokenRevoked()
+    if session.expires_at <= now():
+        raise TokenExpired()
+
+
+def session_of(actor: Actor) -> "QuerySet[LoginSession]":
+    """The session the actor is in; empty for who acts outside of one."""
+    theirs = LoginSession.objects.filter(user=actor.id)
+    return theirs.none() if actor.session_id is None else theirs.filter(id=actor.session_id)
+
+
+def live_sessions(user_id: UUID, before: UUID | None) -> "QuerySet[LoginSession]":
+    """Somebody's sessions that live, the newest first, from behind `before` on."""
+    live = LoginSession.objects.filter(user=user_id, revoked_at=None, expires_at__gt=now()).order_by("-id")
+    return live if before is None else live.filter(id__lt=before)
+
+
+def ended_sessions(session_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Which of these sessions have ended, and the close code their sockets get; one that is not there has ended too.
+
+    Sessions that ran out are not among them: their tokens end with them.
+    """
+    rows = LoginSession.objects.filter(id__in=session_ids).values_list("id", "revoked_at", "reason", "user__is_active")
+    found = {session_id: _close_code(revoked_at, reason, active) for session_id, revoked_at, reason, active in rows}
+    codes = {session_id: found.get(session_id, CloseCode.SESSION_REVOKED) for session_id in session_ids}
+    return {session_id: int(code) for session_id, code in codes.items() if code is not None}
+
+
+def _close_code(revoked_at: object, reason: str, is_active: bool) -> CloseCode | None:
+    if not is_active or reason == Ended.DISABLED:
+        return CloseCode.ACCOUNT_DISABLED
+    return None if revoked_at is None else CloseCode.SESSION_REVOKED

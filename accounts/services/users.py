@@ -1,0 +1,182 @@
+"""Creating people, changing them, disabling and enabling them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+
+import audit
+from accounts import names, passwords, policies
+from accounts.models import Ended, LoginSession, Role, User
+from accounts.services.ending import end_all
+from core.actor import Actor
+from core.errors import FieldError, Invalid
+from core.shapes import camel
+from realtime import announce
+
+PROFILE = frozenset({"display_name", "time_zone", "language", "out_of_office"})
+"""What people change about themselves."""
+
+_EMPTY_IS_NONE = frozenset({"display_name", "email", "out_of_office"})
+
+
+def create_user(
+    *,
+    actor: Actor,
+    username: str,
+    password: str | None,
+    role: str = Role.PATIENT,
+    display_name: str | None = None,
+    email: str | None = None,
+    time_zone: str = "UTC",
+    language: str = "en",
+    is_staff: bool = False,
+    is_superuser: bool = False,
+    weak_password_allowed: bool = False,
+) -> User:
+    """A new person who can sign in with `password`, or not at all when it is None.
+
+    `weak_password_allowed` passes over AUTH_PASSWORD_VALIDATORS: for demonstration data and tests. Raises Invalid with
+    an entry for each field that is wrong (a name that is taken in any case of its letters among them), and Forbidden
+    when `actor` may not create such a person.
+    """
+    policies.can_create(actor, role, is_staff=is_staff, is_superuser=is_superuser)
+    user = User(
+        username=username,
+        display_name=display_name or None,
+        email=email or None,
+        role=str(role),
+        time_zone=time_zone,
+        language=language,
+        is_staff=is_staff,
+        is_superuser=is_superuser,
+    )
+    _require_clean(user)
+    if password is not None:
+        passwords.require_usable(password, "password")
+        if not weak_password_allowed:
+            passwords.require_strong(password, user, "password")
+    with passwords.hashing():
+        user.password = passwords.encode(password)
+    _store_new(actor, user)
+    return user
+
+
+def _store_new(actor: Actor, user: User) -> None:
+    try:
+        with audit.transaction():
+            user.save(force_insert=True)
+            names.index(user.id, user.display_name)
+            audit.record("user.created", actor=actor, object_id=user.id, details={"role": user.role})
+    except IntegrityError as error:
+        taken = FieldError("username", "unique", "This name is taken.")
+        raise Invalid("Some fields are not valid.", errors=[taken]) from error
+
+
+def update_profile(*, actor: Actor, user: User, changes: Mapping[str, Any]) -> User:
+    """Change what somebody says about themselves; returns the user as stored.
+
+    `changes` has names of PROFILE. Empty text takes a name or note away. What changes nothing writes nothing. Raises
+    Invalid with an entry for each field that is wrong, Forbidden for somebody else's profile unless `actor` manages it.
+    """
+    if unknown := changes.keys() - PROFILE:
+        raise TypeError(f"{sorted(unknown)} are not part of a profile")
+    if actor.id != user.id:
+        policies.can_manage(actor, user)
+    with audit.transaction():
+        user = _locked(user)
+        changed = [name for name, value in changes.items() if _set(user, name, value)]
+        if changed:
+            _require_clean(user)
+            user.save(update_fields=changed)
+            if "display_name" in changed:
+                names.index(user.id, user.display_name)
+            audit.record("user.updated", actor=actor, object_id=user.id, details={"fields": sorted(changed)})
+    return user
+
+
+def change_authority(
+    *,
+    actor: Actor,
+    user: User,
+    role: str | None = None,
+    is_staff: bool | None = None,
+    is_superuser: bool | None = None,
+) -> User:
+    """Give somebody another role or other rights; None leaves one as it is. Returns the user as stored.
+
+    Their sessions end: sockets know the role of the person who opened them. A repeat changes nothing. Raises Forbidden
+    unless `actor` is a superuser and somebody else.
+    """
+    policies.can_grant(actor, user)
+    wanted = {"role": role, "is_staff": is_staff, "is_superuser": is_superuser}
+    with audit.transaction():
+        user = _locked(user)
+        changed = {name: value for name, value in wanted.items() if value is not None and _set(user, name, value)}
+        if changed:
+            _require_clean(user)
+            user.save(update_fields=list(changed))
+            audit.record("user.updated", actor=actor, object_id=user.id, details=changed)
+            end_all(LoginSession.objects.filter(user=user), Ended.AUTHORITY, actor=actor)
+    return user
+
+
+def disable_user(*, actor: Actor, user: User) -> User:
+    """From COMMIT on this person can do nothing: no sign-in, no request, no socket. Returns the user as stored.
+
+    A repeat does nothing. Raises Forbidden when `actor` may not manage them.
+    """
+    policies.can_manage(actor, user)
+    with audit.transaction():
+        user = _locked(user)
+        if user.is_active:
+            user.is_active = False
+            user.save(update_fields=["is_active"])
+            audit.record("user.disabled", actor=actor, object_id=user.id)
+            end_all(LoginSession.objects.filter(user=user), Ended.DISABLED, actor=actor)
+            announce.user_disabled(user.id)
+    return user
+
+
+def enable_user(*, actor: Actor, user: User) -> User:
+    """They can sign in again; sessions that ended stay ended. Returns the user as stored.
+
+    A repeat does nothing. Raises Forbidden when `actor` may not manage them.
+    """
+    policies.can_manage(actor, user)
+    with audit.transaction():
+        user = _locked(user)
+        if not user.is_active:
+            user.is_active = True
+            user.save(update_fields=["is_active"])
+            audit.record("user.enabled", actor=actor, object_id=user.id)
+    return user
+
+
+def _locked(user: User) -> User:
+    """The row as it is now, kept from others until the end of the transaction. Rows that refer to it may still be
+    written: nobody's messages wait for a change of their profile."""
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _set(user: User, name: str, value: Any) -> bool:
+    """Whether `value` differs from what was there."""
+    if name in _EMPTY_IS_NONE:
+        value = value or None
+    if getattr(user, name) == value:
+        return False
+    setattr(user, name, value)
+    return True
+
+
+def _require_clean(user: User) -> None:
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as refused:
+        errors = [
+            FieldError(camel(name), error.code or "invalid", error.messages[0])
+            for name, found in refused.error_dict.items()
+            for error in found
+        ]
+        raise Invalid("Some fields are not valid.", errors=errors) from None

@@ -1,0 +1,53 @@
+"""What the server's database role may do, when another role owns the tables.
+
+In production the tables belong to a role that only migrations use (the database alias `owner`). The server's own role
+reads and writes every table, but in the log it can only append, and it cannot switch off the triggers that say so
+either: whoever takes over the server cannot rewrite what is recorded. Granted after every `migrate --database owner`,
+because a migration may have made tables; a repeat changes nothing.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, transaction
+from psycopg import sql
+
+OWNER = "owner"
+
+_EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
+_PRIVILEGES = {
+    "audit_entry": "SELECT, INSERT",
+    "audit_seal": "SELECT, INSERT",
+    "audit_detail": "SELECT, INSERT",
+    "django_migrations": "SELECT",
+}
+
+
+def after_migrations(*, using: str, **_: Any) -> None:
+    """Grant the server's role its rights, when `using` is the connection of the owner."""
+    if using == OWNER and connections[using].vendor == "postgresql":
+        grant_to(str(settings.DATABASES["default"]["USER"]))
+
+
+def grant_to(role: str) -> None:
+    """Give `role` exactly these rights on all tables of the schema, and the usual ones on tables to come."""
+    name = sql.Identifier(role)
+    with transaction.atomic(using=OWNER), connections[OWNER].cursor() as cursor:
+        schema = sql.Identifier(_schema(cursor))
+        cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, name))
+        for table in connections[OWNER].introspection.table_names(cursor):
+            rights = sql.SQL(_PRIVILEGES.get(table, _EVERYTHING))
+            target = sql.Identifier(table)
+            cursor.execute(sql.SQL("REVOKE ALL ON TABLE {} FROM {}").format(target, name))
+            cursor.execute(sql.SQL("GRANT {} ON TABLE {} TO {}").format(rights, target, name))
+        for statement in (
+            "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {} TO {}",
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA {{}} GRANT {_EVERYTHING} ON TABLES TO {{}}",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA {} GRANT USAGE, SELECT ON SEQUENCES TO {}",
+        ):
+            cursor.execute(sql.SQL(statement).format(schema, name))
+
+
+def _schema(cursor: Any) -> str:
+    cursor.execute("SELECT current_schema()")
+    return str(cursor.fetchone()[0])

@@ -1,0 +1,41 @@
+"""The ASGI application: HTTP to Django behind its bounds, `/ws/chat` to the sockets, start-up and shutdown."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application
+
+_django = get_asgi_application()  # loads the settings and the apps: what follows needs them
+
+from config.bounds import Receive, Scope, Send, bounded  # noqa: E402
+from realtime import lifespan  # noqa: E402
+from realtime.consumer import chat  # noqa: E402
+
+_http = bounded(_django)  # type: ignore[arg-type]  # Django types its scope as a dict
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await _http(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await _websocket(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+
+
+async def _websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/ws/chat":
+        await chat(scope, receive, send)
+    else:
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})  # before accepting: HTTP 403
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    await receive()
+    await lifespan.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await lifespan.stop()
+    await send({"type": "lifespan.shutdown.complete"})

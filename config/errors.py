@@ -1,0 +1,27 @@
+"""Answers to what never reaches a view of ours: unknown addresses, malformed requests, defects."""
+
+from django.http import HttpRequest, HttpResponse
+
+from core.errors import AppError, Forbidden, Invalid, NotFound
+from core.rest import as_app_error, problem
+from core.rest.errors import request_id_of
+
+
+class Defect(AppError):
+    status, code, title = 500, "defect", "This is a defect of the server; it has been logged."
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(as_app_error(exception) or Invalid(), request_id_of(request))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(Forbidden(), request_id_of(request))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem(NotFound(), request_id_of(request))
+
+
+def defect(request: HttpRequest) -> HttpResponse:
+    return problem(Defect(), request_id_of(request))

@@ -1,0 +1,136 @@
+"""What surrounds every request. All of it runs on the event loop for the API; only the admin and static files, which
+are Django's own and synchronous, cost a hop to a thread."""
+
+from asyncio import iscoroutinefunction
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import DisallowedHost
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+from core.errors import Invalid, MethodNotAllowed
+from core.ids import uuid7
+from core.rest import problem
+
+Answer = HttpResponseBase
+GetResponse = Callable[[HttpRequest], Any]
+
+_CONTENT_SECURITY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": _CONTENT_SECURITY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Permissions-Policy": "geolocation=(), camera=(self), microphone=(self)",
+}
+_HSTS = "max-age=31536000; includeSubDomains"
+STATIC = "/static/"
+ADMIN = "/admin/"
+
+
+class Envelope:
+    """Gives each request its id, turns away a wrong Host and TRACE, and puts the security headers on every answer."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Answer | Awaitable[Answer]:
+        # The server's own: a client that chose it could tie its requests to another's in the logs.
+        request.request_id = str(uuid7())  # type: ignore[attr-defined]  # read by core.rest
+        refusal = _refusal(request)
+        answer = refusal or self.get_response(request)
+        return _seal_awaited(request, answer) if iscoroutinefunction(self) else _seal(request, answer)
+
+
+def _refusal(request: HttpRequest) -> Answer | None:
+    request_id: str = request.request_id  # type: ignore[attr-defined]  # set by Envelope
+    if request.method == "TRACE":
+        return problem(MethodNotAllowed(), request_id)
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return problem(Invalid("This server does not answer to that host name."), request_id)
+    return None
+
+
+async def _seal_awaited(request: HttpRequest, answer: Answer | Awaitable[Answer]) -> Answer:
+    return _seal(request, await answer if isinstance(answer, Awaitable) else answer)
+
+
+def _seal(request: HttpRequest, response: Answer) -> Answer:
+    response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set by Envelope
+    for name, value in _HEADERS.items():
+        response.setdefault(name, value)
+    if isinstance(response, HttpResponse):
+        response.setdefault("Content-Length", str(len(response.content)))
+    if request.is_secure():
+        response["Strict-Transport-Security"] = _HSTS
+    if not (request.path.startswith(STATIC) and response.status_code == 200):
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+class StaticFiles:
+    """WhiteNoise, for `/static/` alone."""
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+            self.files: GetResponse = sync_to_async(_in_one_piece(WhiteNoiseMiddleware(async_to_sync(get_response))))
+        else:
+            self.files = WhiteNoiseMiddleware(get_response)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.files(request) if request.path.startswith(STATIC) else self.get_response(request)
+
+
+def _in_one_piece(files: GetResponse) -> GetResponse:
+    """The files are small and an open file cannot be read on the event loop, so each is read in the thread that found
+    it."""
+
+    def respond(request: HttpRequest) -> Answer:
+        found: Answer = files(request)
+        if not isinstance(found, FileResponse):
+            return found
+        content = b"" if request.method == "HEAD" else b"".join(map(bytes, found))
+        found.close()
+        return HttpResponse(content, status=found.status_code, headers=dict(found.items()))
+
+    return respond
+
+
+class _AdminOnly(MiddlewareMixin):
+    """One of Django's middlewares, left out for everything but the admin, which alone has cookies and sessions."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return super().__call__(request) if request.path.startswith(ADMIN) else self.get_response(request)
+
+
+class AdminSessions(_AdminOnly, SessionMiddleware):
+    pass
+
+
+class AdminAuthentication(_AdminOnly, AuthenticationMiddleware):
+    """The admin's own views are under `csrf_protect`, so there is no CSRF middleware."""
+
+
+class AdminMessages(_AdminOnly, MessageMiddleware):
+    pass

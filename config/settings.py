@@ -1,0 +1,236 @@
+"""Every setting, once, each with its reason. What an operator may change comes from the environment (config/env.py)."""
+
+from typing import Any
+
+import dj_database_url
+
+from config import env
+from config.logs import configure_logging
+from encryption.checks import require_sound_keys
+
+DATA_DIR = env.DATA_DIR
+BASE_DIR = env.BASE_DIR
+
+# ---- Keys. No key, no start: the server never makes one up. ----
+SECRET_KEY = env.secret("SECRET_KEY")
+MASTER_KEYS = env.secret("MASTER_KEYS")
+MASTER_KEY_ACTIVE = env.text("MASTER_KEY_ACTIVE")
+JWT_KEYS = env.secret("JWT_KEYS")
+KEY_EPOCH = env.text("KEY_EPOCH", "month")
+require_sound_keys(MASTER_KEYS, MASTER_KEY_ACTIVE, SECRET_KEY, JWT_KEYS)
+
+# ---- Who may reach us, and from where. ----
+DEBUG = env.boolean("DEBUG", False)
+PORT = env.integer("PORT", 8000)
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ALLOWED_ORIGINS = env.names("ALLOWED_ORIGINS")
+ALLOW_NATIVE_CLIENTS = env.boolean("ALLOW_NATIVE_CLIENTS", True)
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
+CORS_ORIGINS = env.names("CORS_ORIGINS")
+CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == ["*"]
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
+CORS_ALLOW_CREDENTIALS = bool(CORS_ALLOWED_ORIGINS)
+CORS_ALLOW_HEADERS = ("authorization", "content-type", "x-parley")
+CORS_EXPOSE_HEADERS = ("x-request-id", "retry-after")
+CORS_URLS_REGEX = r"^/api/"
+# Only a proxy that is ours may say that the client came by TLS.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+
+# ---- The parts of the project. ----
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "core",
+    "encryption",
+    "audit",
+    "realtime",
+    "accounts",
+    "messaging",
+    "config",
+]
+MIDDLEWARE = [
+    "config.middleware.Envelope",
+    "config.middleware.StaticFiles",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.AdminSessions",
+    "config.middleware.AdminAuthentication",
+    "config.middleware.AdminMessages",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ---- The database: the truth. ----
+DATABASE_THREADS = env.integer("DATABASE_THREADS", 16)
+_SQLITE = {
+    # WAL lets readers read while one writes; IMMEDIATE takes the write lock at BEGIN, so that a transaction waits
+    # instead of failing half way; FULL makes an acknowledged message survive a power cut.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
+}
+_POSTGRESQL = {
+    # Threads come and go; their connections go back to this pool. Beyond the threads: writer, worker and views.
+    "pool": {"min_size": 2, "max_size": DATABASE_THREADS * 2 + 8, "timeout": 2},
+}
+
+
+def _database(url: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=0, conn_health_checks=True)}
+    options = _SQLITE if parsed["ENGINE"].endswith("sqlite3") else _POSTGRESQL
+    return {**parsed, "OPTIONS": {**parsed.get("OPTIONS", {}), **options}}
+
+
+DATABASE_URL = env.secret("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'parley.sqlite3'}"
+DATABASE_OWNER_URL = env.secret("DATABASE_OWNER_URL")
+DATABASES: dict[str, dict[str, Any]] = {"default": _database(DATABASE_URL)}
+if DATABASE_OWNER_URL and DATABASE_OWNER_URL != DATABASE_URL:
+    DATABASES["owner"] = {**dj_database_url.parse(DATABASE_OWNER_URL)}
+
+# ---- Redis: only a wake-up. ----
+REDIS_URL = env.secret("REDIS_URL")
+EMBEDDED = DATABASE_URL.startswith("sqlite") and not REDIS_URL
+POKE_SHARDS = env.integer("POKE_SHARDS", 1)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py 8 ends idle reads after 5 s by default, and with them every idle subscription.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # A sign-in asks the cache; it falls back to stricter local limits rather than wait for a Redis that is gone.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# ---- People and sessions. ----
+# The admin's cookies; tokens of the API are not cookies.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("ADMIN_COOKIES_SECURE", not EMBEDDED)
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = 12 * 3600
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["username", "display_name", "email"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCESS_TOKEN_LIFETIME = env.seconds("ACCESS_TOKEN_LIFETIME", 300)
+REFRESH_IDLE_LIFETIME = env.seconds("REFRESH_IDLE_LIFETIME", 12 * 3600)
+REFRESH_LIFETIME = env.seconds("REFRESH_LIFETIME", 7 * 86400)
+REFRESH_GRACE = env.seconds("REFRESH_GRACE", 5)
+TOKEN_LEEWAY = env.seconds("TOKEN_LEEWAY", 10)
+DEMO_PASSWORD = env.secret("DEMO_PASSWORD")
+
+# ---- Sockets, in seconds and counts. ----
+AUTH_TIMEOUT = env.seconds("AUTH_TIMEOUT", 5)
+HEARTBEAT = env.seconds("HEARTBEAT", 30)
+HEARTBEAT_TIMEOUT = env.seconds("HEARTBEAT_TIMEOUT", 60)
+IDLE_TIMEOUT = env.seconds("IDLE_TIMEOUT", 1800)
+SWEEP_INTERVAL = env.seconds("SWEEP_INTERVAL", 15)
+STALL_TIMEOUT = env.seconds("STALL_TIMEOUT", 30)
+DRAIN_SPREAD = env.seconds("DRAIN_SPREAD", 20)
+MAX_FRAME = env.integer("MAX_FRAME", 65536)
+CONNECTIONS_PER_USER = env.integer("CONNECTIONS_PER_USER", 10)
+UNAUTHENTICATED_PER_ADDRESS = env.integer("UNAUTHENTICATED_PER_ADDRESS", 200)
+UNAUTHENTICATED_TOTAL = env.integer("UNAUTHENTICATED_TOTAL", 500)
+MESSAGE_MAX_CHARACTERS = env.integer("MESSAGE_MAX_CHARACTERS", 5000)
+MESSAGE_MAX_BYTES = env.integer("MESSAGE_MAX_BYTES", 16384)
+
+# ---- How often somebody may do something: LIMIT_<NAME>=count/seconds. ----
+LIMITS = {
+    name: env.rate(f"LIMIT_{name}", default)
+    for name, default in {
+        "REQUEST": "600/60",
+        "MESSAGE_NEW": "60/60",
+        "MESSAGE_DELIVERED": "100/60",
+        "MESSAGE_READ": "100/60",
+        "TYPING": "10/10",
+        "PRESENCE_UPDATE": "20/60",
+        "REACTION_NEW": "50/60",
+        "REACTION_REMOVE": "50/60",
+        "CALL_INITIATE": "5/60",
+        "SEARCH": "30/60",
+        "FRAMES": "50/1",
+        "CONNECTIONS_NEW": "30/60",
+        "LOGIN_FAILURES_ACCOUNT_ADDRESS": "10/900",
+        "LOGIN_FAILURES_ACCOUNT": "50/900",
+        "LOGIN_FAILURES_ADDRESS": "100/900",
+        "REFRESH_FAILURES": "100/900",
+        "PASSWORD_FAILURES": "10/900",
+    }.items()
+}
+
+# ---- REST. ----
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["core.rest.OrjsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["core.rest.OrjsonRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
+    "EXCEPTION_HANDLER": "core.rest.exception_handler",
+    # Nobody is nobody: no stand-in user whose rights a view could look at by mistake.
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Parley",
+    "DESCRIPTION": "Secure messaging for clinics and campuses. Encrypted at rest with keys held by the server.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["config.openapi.document_problems", "drf_spectacular.hooks.postprocess_schema_enums"],
+}
+
+# ---- Logs: one JSON object a line, on standard error. Never a body, a query string, a token or a name. ----
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOGGING_CONFIG = None
+configure_logging(LOG_LEVEL, readable=DEBUG)

@@ -1,0 +1,102 @@
+"""Every failure of a REST request as one of `core.errors`, rendered as problem+json (RFC 9457)."""
+
+import math
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, TooManyFieldsSent
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from core import doors
+from core.actor import Actor
+from core.errors import (
+    AppError,
+    DatabaseUnavailable,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    RateLimited,
+    Refused,
+    StorageFull,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from core.rest.json import dump
+
+PROBLEM = "application/problem+json"
+_DISK_FULL = "53100"  # SQLSTATE disk_full
+
+_DRF: dict[type[Exception], type[AppError]] = {
+    drf.NotAuthenticated: Unauthenticated,
+    drf.AuthenticationFailed: Unauthenticated,
+    drf.PermissionDenied: Forbidden,
+    drf.NotFound: NotFound,
+    drf.MethodNotAllowed: MethodNotAllowed,
+    drf.NotAcceptable: NotAcceptable,
+    drf.UnsupportedMediaType: UnsupportedMediaType,
+    drf.Throttled: RateLimited,
+    drf.ParseError: Invalid,
+    drf.ValidationError: Invalid,
+    PermissionDenied: Forbidden,
+    Http404: NotFound,
+    TooManyFieldsSent: Invalid,
+    SuspiciousOperation: Invalid,
+}
+
+
+def as_app_error(error: BaseException) -> AppError | None:
+    """The answer that `error` means, or None when it is a defect."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, OperationalError | InterfaceError):
+        return StorageFull() if _is_disk_full(error) else DatabaseUnavailable()
+    for kind, answer in _DRF.items():
+        if isinstance(error, kind):
+            return answer()
+    return None
+
+
+def _is_disk_full(error: Exception) -> bool:
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) == _DISK_FULL or getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL"
+
+
+def problem(error: AppError, request_id: str) -> HttpResponse:
+    """The answer for `error`, with `Retry-After` when a repeat can succeed and a challenge when a sign-in can."""
+    response = HttpResponse(dump(error.as_problem(request_id)), status=error.status, content_type=PROBLEM)
+    if error.retry_after_ms is not None:
+        response["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
+    if isinstance(error, Unauthenticated):
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
+    """DRF's hook: what went wrong, as an answer. A refusal of somebody who is signed in is audited first.
+
+    None for a defect: Django then answers 500 and logs it.
+    """
+    request = context["request"]
+    found = as_app_error(error)
+    if found is None:
+        return None
+    if isinstance(found, Refused) and isinstance(request.auth, Actor):
+        found = recorded(request.auth, context["view"].attempted(), found)
+    return problem(found, request_id_of(request))
+
+
+def recorded(actor: Actor, attempted: str, error: Refused) -> AppError:
+    """`error`, once it stands in the audit log; when it cannot, the error that says so. In a database thread."""
+    try:
+        doors.record_refusal(actor, attempted, error)
+    except AppError as failure:
+        return failure
+    return error
+
+
+def request_id_of(request: HttpRequest) -> str:
+    return getattr(request, "request_id", "")

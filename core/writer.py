@@ -1,0 +1,128 @@
+"""Group commit: whatever waits while the last transaction runs is stored in the next one.
+
+One thread with its own database connection takes every waiting draft, stores them together and answers each after
+COMMIT. There is no timer: under load groups grow by themselves, alone a draft is stored at once. The thread stands
+outside the pool that serves requests, so that requests waiting for a commit can never starve the commit itself.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from core.errors import AppError, DatabaseUnavailable, Draining
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Draft:
+    """Something that waits to be stored. `outcome` is its result, or the AppError that refuses it."""
+
+    future: "Future[Any]" = field(default_factory=Future, init=False, repr=False)
+    outcome: Any = field(default=None, init=False, repr=False)
+
+
+Store = Callable[[Sequence[Any]], None]
+"""Stores drafts of one kind inside one transaction of its own making and sets each one's `outcome`.
+
+It raises only when nothing was stored; drafts it refuses get an AppError as outcome and do not disturb the others.
+"""
+
+
+class GroupWriter:
+    """The writer of this process. Thread-safe; started on first use, ended by `stop`."""
+
+    def __init__(self, store: Store, *, most: int = 200, name: str = "writer") -> None:
+        self._store, self._most, self._name = store, most, name
+        self._waiting: list[Draft] = []
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def submit(self, draft: Draft) -> "Future[Any]":
+        """Queue a draft. The future ends after COMMIT with the draft's outcome, or with its AppError."""
+        with self._wake:
+            if self._stopping:
+                raise Draining()
+            self._waiting.append(draft)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            self._wake.notify()
+        return draft.future
+
+    @property
+    def waiting(self) -> int:
+        """How many drafts are not taken into a group yet."""
+        return len(self._waiting)
+
+    async def store(self, draft: Draft) -> Any:
+        """Submit and await the outcome. Giving up waiting does not undo the draft: it may be stored all the same."""
+        return await asyncio.shield(asyncio.wrap_future(self.submit(draft)))
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Store what waits, then end the thread. Drafts submitted later raise Draining; a repeat does nothing."""
+        with self._wake:
+            self._stopping = True
+            thread = self._thread
+            self._wake.notify()
+        if thread is not None:
+            thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            while group := self._next_group():
+                self._store_group(group)
+        finally:
+            connection.close()
+
+    def _next_group(self) -> list[Draft]:
+        with self._wake:
+            while not self._waiting and not self._stopping:
+                self._wake.wait()
+            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            return group
+
+    def _store_group(self, group: list[Draft]) -> None:
+        try:
+            self._store(group)
+        except Exception as error:  # noqa: BLE001  the writer outlives every draft; each gets its own error
+            self._store_each_alone(group, error)
+        _answer(group)
+
+    def _store_each_alone(self, group: list[Draft], error: Exception) -> None:
+        """One draft that cannot be stored must not take the others with it."""
+        connection.close_if_unusable_or_obsolete()
+        if len(group) == 1:
+            group[0].outcome = _as_app_error(error)
+            return
+        for draft in group:
+            try:
+                self._store([draft])
+            except Exception as alone:  # noqa: BLE001  as above
+                connection.close_if_unusable_or_obsolete()
+                draft.outcome = _as_app_error(alone)
+
+
+def _answer(group: Iterable[Draft]) -> None:
+    for draft in group:
+        if isinstance(draft.outcome, BaseException):
+            draft.future.set_exception(draft.outcome)
+        else:
+            draft.future.set_result(draft.outcome)
+
+
+def _as_app_error(error: Exception) -> BaseException:
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, OperationalError | InterfaceError):
+        return DatabaseUnavailable()
+    if isinstance(error, DatabaseError):
+        log.error("a draft could not be stored: %s", type(error).__name__)
+    return error

@@ -1,0 +1,63 @@
+"""Every way messages, conversations and members are read. The only place with joins and prefetches."""
+
+from messaging.querysets.conversations import (
+    conversation_between,
+    conversation_row,
+    conversations_of,
+    conversations_read_by,
+    unread_counts,
+)
+from messaging.querysets.members import (
+    may_moderate,
+    members_of,
+    membership_of,
+    not_found,
+    others_who_see,
+    people_seen_by,
+    people_sharing_with,
+    removal_of,
+    seat_of,
+    seats_of,
+    shares_conversation,
+    sight_of,
+    stays_of,
+    user_ids_of,
+    visible_streams,
+)
+from messaging.querysets.messages import (
+    messages_by_client_id,
+    messages_by_id,
+    page,
+    visible_message,
+    visible_messages,
+    visible_messages_by_id,
+)
+
+__all__ = [
+    "conversation_between",
+    "conversation_row",
+    "conversations_of",
+    "conversations_read_by",
+    "may_moderate",
+    "members_of",
+    "membership_of",
+    "messages_by_client_id",
+    "messages_by_id",
+    "not_found",
+    "others_who_see",
+    "page",
+    "people_seen_by",
+    "people_sharing_with",
+    "removal_of",
+    "seat_of",
+    "seats_of",
+    "shares_conversation",
+    "sight_of",
+    "stays_of",
+    "unread_counts",
+    "user_ids_of",
+    "visible_message",
+    "visible_messages",
+    "visible_messages_by_id",
+    "visible_streams",
+]

@@ -1,0 +1,152 @@
+"""Reading. Whatever shows text or names is recorded before it is given away (`messaging.viewing`)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from audit.writer import EntryDraft
+from core.actor import Actor
+from core.errors import Invalid
+from core.rest import read_cursor, sign_cursor
+from messaging import querysets
+from messaging.bodies import load_keys
+from messaging.models import Membership
+from messaging.rendering import Wire, conversation_out, member_out, page_of, receipt_out
+from messaging.rows import ConversationRow, MessageRow
+from messaging.viewing import record_now, recorded, viewing_of
+from realtime import streams
+from realtime.threads import run
+
+_LIST = "conversations"
+
+
+async def read_history(
+    *, actor: Actor, conversation_id: UUID, before: int | None = None, after: int | None = None, limit: int = 50
+) -> Wire:
+    """A page of messages, ascending: those before `before`, those after `after`, or the newest.
+
+    Returns `{results, hasMore, headSeq}`; `hasMore` tells whether there is more in the direction of reading. One entry
+    `messages.viewed` with the range is committed before this returns. Raises NotFound, and Invalid for both bounds.
+    """
+    if before is not None and after is not None:
+        raise Invalid("Give either before or after, not both.")
+    page, entries = await run(_history, actor, conversation_id, before, after, limit)
+    await recorded(entries)
+    return page
+
+
+async def read_events(*, actor: Actor, conversation_id: UUID, after: int = 0, limit: int = 50) -> Wire:
+    """The durable events after number `after`, ascending, as sockets get them: `{results, headSeq}`.
+
+    Numbers the actor may not see are passed over. Recorded as `read_history` is. Raises NotFound.
+    """
+    page, entries = await run(_events, actor, conversation_id, after, limit)
+    await recorded(entries)
+    return page
+
+
+def read_message(*, actor: Actor, subject: MessageRow) -> Wire:
+    """One message. Recorded as a page of one."""
+    wire = message_for(actor, subject)
+    record_now(viewing_of(actor, subject.conversation_id, [wire]))
+    return wire
+
+
+def message_for(actor: Actor, row: MessageRow) -> Wire:
+    """A message that the actor may see, as they see it."""
+    [wire] = page_of([row], actor.id, querysets.sight_of(actor.id, row.conversation_id))
+    return wire
+
+
+def list_conversations(
+    *,
+    actor: Actor,
+    subject: Actor,
+    limit: int = 50,
+    cursor: str | None = None,
+    kind: str | None = None,
+    archived: bool | None = None,
+) -> Wire:
+    """A page of one's own conversations, the one with the newest activity first: `{results, nextCursor}`.
+
+    One entry `conversations.viewed` for the page, because it has previews of messages. Raises InvalidCursor.
+    """
+    position = None if cursor is None else _position(read_cursor(_LIST, actor.id, cursor))
+    rows = querysets.conversations_of(actor.id, position, limit + 1, kind=kind, archived=archived)
+    page = rows[:limit]
+    wires = _with_last_messages(actor, page)
+    if page:
+        record_now([EntryDraft("conversations.viewed", actor, details={"conversations": [row.id for row in page]})])
+    more = len(rows) > limit
+    return {"results": wires, "nextCursor": sign_cursor(_LIST, actor.id, _ended(page[-1])) if more else None}
+
+
+def read_conversation(*, actor: Actor, subject: Membership) -> Wire:
+    """One conversation as the actor sees it. Recorded, because it has a preview."""
+    wire = conversation_for(actor, subject.conversation_id)
+    record_now([_looked_at(actor, subject)])
+    return wire
+
+
+def conversation_for(actor: Actor, conversation_id: UUID) -> Wire:
+    """A conversation the actor was just found to have to do with, as they see it."""
+    [wire] = _with_last_messages(actor, [querysets.conversation_row(actor.id, conversation_id)])
+    return wire
+
+
+def read_members(*, actor: Actor, subject: Membership) -> Wire:
+    """The present members, in the order in which they joined. Recorded, because it has their names."""
+    members = [member_out(membership) for membership in querysets.members_of(subject.conversation_id)]
+    record_now([_looked_at(actor, subject)])
+    return {"results": members, "nextCursor": None}
+
+
+def read_receipts(*, actor: Actor, subject: Membership) -> Wire:
+    """How far messages have arrived at each present member, and how far each has read."""
+    return {"results": [receipt_out(membership) for membership in querysets.members_of(subject.conversation_id)]}
+
+
+def count_unread(*, actor: Actor, subject: Actor) -> Wire:
+    """How many messages the actor has not read, and in how many conversations."""
+    counts = [count for count in querysets.unread_counts(actor.id) if count]
+    return {"total": sum(counts), "conversations": len(counts), "mentions": 0}
+
+
+def _looked_at(actor: Actor, membership: Membership) -> EntryDraft:
+    conversation_id = membership.conversation_id
+    return EntryDraft("conversation.viewed", actor, object_id=conversation_id, conversation_id=conversation_id)
+
+
+def _ended(row: ConversationRow) -> list[str]:
+    """Where a page of the list ended, as its cursor carries it; `_position` is the way back."""
+    return [row.active_at.isoformat(), str(row.id)]
+
+
+def _position(ended: list[str]) -> tuple[datetime, UUID]:
+    return datetime.fromisoformat(ended[0]), UUID(ended[1])
+
+
+def _history(
+    actor: Actor, conversation_id: UUID, before: int | None, after: int | None, limit: int
+) -> tuple[Wire, list[EntryDraft]]:
+    seen = querysets.sight_of(actor.id, conversation_id)
+    rows = querysets.page(actor.id, conversation_id, before, after, limit + 1)
+    page = rows[:limit] if after is not None else rows[:limit][::-1]
+    results = page_of(page, actor.id, seen)
+    wire = {"results": results, "hasMore": len(rows) > limit, "headSeq": seen.head_seq}
+    return wire, viewing_of(actor, conversation_id, results)
+
+
+def _events(actor: Actor, conversation_id: UUID, after: int, limit: int) -> tuple[Wire, list[EntryDraft]]:
+    seen = querysets.sight_of(actor.id, conversation_id)
+    events = streams.read([(conversation_id, max(after, seen.first_seq - 1), None)], limit)
+    frames = streams.frames(events)
+    messages = [frame["data"] for frame, event in zip(frames, events, strict=True) if event.message_id is not None]
+    return {"results": frames, "headSeq": seen.head_seq}, viewing_of(actor, conversation_id, messages)
+
+
+def _with_last_messages(actor: Actor, rows: Sequence[ConversationRow]) -> list[Wire]:
+    ids = [row.last_message_id for row in rows if row.last_message_id is not None]
+    last = querysets.visible_messages_by_id(actor.id, ids)
+    load_keys(last.values())
+    return [conversation_out(row, last.get(row.last_message_id) if row.last_message_id else None) for row in rows]

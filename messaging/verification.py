@@ -1,0 +1,92 @@
+"""Stored messages checked against the audit log, as part of `verify_audit_log`.
+
+Every change of a message is recorded with the hash of what was stored. So a body that was exchanged is found out, even
+for an older body of the same message put back together with its revision, which opens without complaint; and so are a
+message that was slipped in and one that was taken away.
+
+Messages and entries are read side by side in the order of message ids, in constant memory and while the server works;
+what looks wrong is looked at again before it is reported.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from heapq import merge
+from itertools import groupby
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from audit.models import Entry
+from audit.verify import Problem
+from messaging.models import Message
+
+_ACTIONS = ("message.created", "message.edited", "message.deleted")
+_LOOKS = 3
+
+
+class _Record(NamedTuple):
+    """The last entry about a message."""
+
+    entry_id: UUID
+    hash: bytes
+
+
+def check_bodies() -> Iterator[Problem]:
+    """One problem for each message that is not what was last recorded of it."""
+    for message_id in _suspects():
+        problem = _problem(message_id)
+        if problem is not None:
+            yield problem
+
+
+def _suspects() -> Iterator[UUID]:
+    """Ids of messages that are stored without a record, recorded without being stored, or stored as something else."""
+    pairs = merge(_stored(), _recorded(), key=lambda pair: pair[0])
+    for message_id, found in groupby(pairs, key=lambda pair: pair[0]):
+        hashes = [object_hash for _, object_hash in found]
+        if len(hashes) != 2 or hashes[0] != hashes[1]:
+            yield message_id
+
+
+def _stored() -> Iterator[tuple[UUID, bytes]]:
+    """Every message with the hash of what is stored, in the order of ids."""
+    for message_id, body in Message.objects.order_by("id").values_list("id", "body").iterator():
+        yield message_id, hashlib.sha256(body).digest()
+
+
+def _recorded() -> Iterator[tuple[UUID, bytes]]:
+    """Every recorded message with the hash of its last entry, in the order of ids."""
+    entries = _entries().order_by("object", "id").values_list("object", "object_h").iterator()
+    for message_id, about_one in groupby(entries, key=lambda entry: entry[0]):
+        *_, (_, object_hash) = about_one
+        yield message_id, bytes(object_hash or b"")
+
+
+def _problem(message_id: UUID) -> Problem | None:
+    """What is wrong with this message now, unless it changes all the time, which only a working server does to it."""
+    for _ in range(_LOOKS):
+        before = _last_record(message_id)
+        body = Message.objects.filter(id=message_id).values_list("body", flat=True).first()
+        if before == _last_record(message_id):
+            return _verdict(message_id, before, body)
+    return None
+
+
+def _verdict(message_id: UUID, record: _Record | None, body: bytes | memoryview | None) -> Problem | None:
+    if record is None:
+        return None if body is None else Problem(f"Nothing tells of message {message_id}, which is stored.")
+    if body is None:
+        return Problem(f"Message {message_id} is recorded, but not stored.", entry=str(record.entry_id))
+    if hashlib.sha256(body).digest() == record.hash:
+        return None
+    return Problem(f"The body of message {message_id} is not what was recorded.", entry=str(record.entry_id))
+
+
+def _last_record(message_id: UUID) -> _Record | None:
+    found = _entries().filter(object=message_id).order_by("-id").values_list("id", "object_h").first()
+    return None if found is None else _Record(found[0], bytes(found[1] or b""))
+
+
+def _entries() -> QuerySet[Entry]:
+    return Entry.objects.filter(action__in=_ACTIONS)

@@ -1,0 +1,53 @@
+"""Whether this process is on its way out. Readiness and every door that starts something new ask here."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+from core.errors import Draining
+
+_draining = Event()
+_working = 0
+_waiter: "asyncio.Future[None] | None" = None
+
+
+def begin() -> None:
+    """From now on readiness answers 503 and new requests of sockets are refused; a repeat does nothing."""
+    _draining.set()
+
+
+def is_on() -> bool:
+    return _draining.is_set()
+
+
+def refuse() -> None:
+    """Raises Draining once `begin` was called."""
+    if _draining.is_set():
+        raise Draining()
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Around what should be finished and answered before the process goes. On the event loop only."""
+    global _working
+    _working += 1
+    try:
+        yield
+    finally:
+        _working -= 1
+        if not _working and _waiter is not None and not _waiter.done():
+            _waiter.set_result(None)
+
+
+async def answered(longest: float) -> None:
+    """Wait until all such work is done, but no longer than so many seconds."""
+    global _waiter
+    if _working:
+        _waiter = asyncio.get_running_loop().create_future()
+        await asyncio.wait([_waiter], timeout=max(0.0, longest))
+
+
+def reset() -> None:
+    """For tests, which outlive the servers they start."""
+    _draining.clear()

@@ -1,0 +1,103 @@
+"""What runs beside the sockets of a server process, from its first moment to its last."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+
+from core import jobs
+from core.errors import AppError
+from realtime import draining, revocation
+from realtime.catchup import CatchUp
+from realtime.hub import hub
+from realtime.pulse import Pulse
+
+log = logging.getLogger(__name__)
+
+
+class Running:
+    """The tasks of one event loop and, in the embedded default, the worker's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.catchup, self.pulse = CatchUp(hub), Pulse(hub)
+        self._stop_work = threading.Event()
+        self._worker: threading.Thread | None = None
+        hub.bind(loop, self.catchup)
+        self._tasks = [
+            loop.create_task(_for_ever(self.catchup.run)),
+            loop.create_task(_for_ever(self.pulse.run)),
+            loop.create_task(_for_ever(_sweep_regularly)),
+        ]
+        if settings.EMBEDDED:
+            self._worker = threading.Thread(target=jobs.run_loop, args=[self._stop_work], name="worker", daemon=True)
+            self._worker.start()
+
+    async def stop(self) -> None:
+        self._stop_work.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.catchup.stop()
+        hub.unbind()
+        if self._worker is not None:
+            await asyncio.to_thread(self._worker.join, 5.0)
+
+
+_running: Running | None = None
+
+
+async def start() -> None:
+    """Begin, at the start of the server; under a server without lifespan the first socket does it. A repeat does
+    nothing."""
+    global _running
+    loop = asyncio.get_running_loop()
+    if _running is None or _running.loop is not loop:
+        draining.reset()
+        _running = Running(loop)
+
+
+async def stop() -> None:
+    """End what `start` began. The sockets are closed by then. A repeat does nothing."""
+    global _running
+    running, _running = _running, None
+    if running is not None:
+        await running.stop()
+
+
+def catchup() -> CatchUp:
+    return _present().catchup
+
+
+def pulse() -> Pulse:
+    return _present().pulse
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    return _present().loop
+
+
+def _present() -> Running:
+    if _running is None:
+        raise RuntimeError("nothing runs: call lifespan.start() first")
+    return _running
+
+
+async def _sweep_regularly() -> None:
+    while True:
+        await asyncio.sleep(revocation.interval())
+        try:
+            await revocation.sweep(hub)
+        except AppError as error:
+            log.warning("the sweep was put off: %s", error.code)
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001  a defect here must not leave all sockets without deadlines
+            log.error("a background task failed and begins again: %s", type(error).__name__)
+            await asyncio.sleep(1.0)

@@ -1,0 +1,51 @@
+"""What a client says about the events it has, and what follows from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from core.errors import Invalid
+from core.ids import parse_uuid
+from realtime.feed import Feed
+from realtime.sockets import resync_frame
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The last seq a client has of each conversation, counted in the database of this epoch."""
+
+    epoch: str
+    cursors: dict[UUID, int]
+
+    @classmethod
+    def parse(cls, body: object) -> "Resume":
+        """From `{"epoch": "…", "cursors": {"<conversationId>": 41}}`; raises Invalid."""
+        if not isinstance(body, dict) or not isinstance(body.get("epoch"), str):
+            raise Invalid("A resume has an `epoch` and `cursors`.")
+        cursors = body.get("cursors")
+        if not isinstance(cursors, dict):
+            raise Invalid("`cursors` is an object of conversation ids and numbers.")
+        return cls(body["epoch"], dict(_cursor(name, seq) for name, seq in cursors.items()))
+
+    def plan(self, feeds: Iterable[Feed], epoch: str) -> tuple[dict[UUID, int], list[bytes]]:
+        """The cursors that can be replayed, and a `resync` for each of the others. Conversations that are not among
+        `feeds` are in neither."""
+        replayed, resyncs = {}, []
+        for feed in feeds:
+            if feed.id not in self.cursors:
+                continue
+            if self.epoch != epoch:
+                resyncs.append(resync_frame(feed.id, "unknown_epoch"))
+            elif self.cursors[feed.id] > feed.known:
+                resyncs.append(resync_frame(feed.id, "cursor_above_head"))
+            else:
+                replayed[feed.id] = self.cursors[feed.id]
+        return replayed, resyncs
+
+
+def _cursor(name: Any, seq: Any) -> tuple[UUID, int]:
+    stream_id = parse_uuid(name)
+    if stream_id is None or type(seq) is not int or seq < 0:
+        raise Invalid("`cursors` is an object of conversation ids and numbers.")
+    return stream_id, seq

@@ -1,0 +1,141 @@
+"""The streams of events: appended in the transaction of the change they tell of, told to the world after it commits.
+
+    with audit.transaction():
+        stream = streams.lock([conversation_id])[conversation_id]
+        …check and change under the lock…
+        [event] = streams.append([NewEvent(stream, "message:new", actor.id, message_id, data)])
+
+Whoever changes a conversation locks its stream first, several streams in the order of their ids: so nothing deadlocks,
+numbers follow the order of commits, and a number that was seen is never taken back.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from core.errors import Shredded
+from core.ids import uuid7
+from core.time import wire_time
+from encryption.formats import Undecryptable
+from encryption.keyring import keyring
+from realtime import rows, wiring
+from realtime.hub import Published, hub
+from realtime.models import Event, Stream
+from realtime.rows import Span
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact to append to a locked stream.
+
+    `data` is the wire's `data`. About a message (`message_id`) it is read at COMMIT, for the live frame only, and never
+    stored: it may be completed once `append` has given the seq. Otherwise it is sealed at once.
+    """
+
+    stream: Stream
+    kind: str
+    actor_id: UUID
+    message_id: UUID | None = None
+    data: dict[str, Any] | None = None
+
+
+def open_stream(stream_id: UUID) -> Stream:
+    """A new, empty stream: its first event will have seq 1."""
+    return Stream.objects.create(id=stream_id)
+
+
+def lock(ids: Iterable[UUID]) -> dict[UUID, Stream]:
+    """The heads of these streams, locked until the end of the transaction; unknown ids are absent.
+
+    Raises RuntimeError outside a transaction, where a lock would hold nothing.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("a stream is locked inside audit.transaction()")
+    return {stream.id: stream for stream in Stream.objects.select_for_update().filter(id__in=set(ids)).order_by("id")}
+
+
+def append(events: Sequence[NewEvent]) -> list[Event]:
+    """Give each event the next number of its stream and store it; two statements, however many there are.
+
+    Returns the rows in the same order, with `seq` and `created_at`. The streams must come from `lock` in this
+    transaction; their `head_seq` moves along. After COMMIT the hub hears of all of them together.
+    """
+    if not events:
+        return []
+    stored = [_row(event) for event in events]
+    rows.insert(stored)
+    rows.move_heads({event.stream.id: event.stream for event in events}.values())
+    transaction.on_commit(partial(_publish, events, stored), robust=True)
+    return stored
+
+
+def read(spans: Sequence[tuple[UUID, int, int | None]], limit: int = PAGE) -> list[Event]:
+    """The events of each span (stream, after, up to or None), at most `limit` of each, ascending, in one query."""
+    return rows.select([Span(*span) for span in spans], limit) if spans else []
+
+
+def frames(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Each event as it goes over the wire, in the same order.
+
+    One that can no longer be opened keeps its number and says so in its data (`contentError`).
+    """
+    about_messages = [event for event in events if event.message_id is not None]
+    rendered = iter(wiring.render(about_messages) if about_messages else ())
+    keyring().preload_blobs((event.stream_id, event.body) for event in events if event.body is not None)
+    return [_frame(event, _open(event) if event.message_id is None else next(rendered)) for event in events]
+
+
+def heads(ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The highest committed seq of each of these streams; unknown ids are absent."""
+    return dict(Stream.objects.filter(id__in=list(ids)).values_list("id", "head_seq"))
+
+
+def _row(event: NewEvent) -> Event:
+    event.stream.head_seq += 1
+    row = Event(
+        id=uuid7(),
+        stream_id=event.stream.id,
+        seq=event.stream.head_seq,
+        kind=event.kind,
+        actor_id=event.actor_id,
+        message_id=event.message_id,
+    )
+    if event.message_id is None:
+        row.body = keyring().seal(row.stream_id, payload=event.data or {}, **_binding(row))
+    return row
+
+
+def _binding(row: Event) -> dict[str, Any]:
+    """What a sealed body is bound to: it opens in no other row."""
+    return {"object_id": row.id, "sender_id": row.actor_id, "revision": 0, "kind": "event"}
+
+
+def _open(row: Event) -> dict[str, Any]:
+    if row.body is None:
+        return {"contentError": "undecryptable"}
+    try:
+        return keyring().open_sealed(row.body, row.stream_id, **_binding(row))
+    except (Undecryptable, Shredded) as error:
+        return {"contentError": "shredded" if isinstance(error, Shredded) else "undecryptable"}
+
+
+def _frame(row: Event, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "event": row.kind,
+        "conversationId": row.stream_id,
+        "seq": row.seq,
+        "at": wire_time(row.created_at),
+        "actorId": row.actor_id,
+        "data": data,
+    }
+
+
+def _publish(events: Sequence[NewEvent], stored: Sequence[Event]) -> None:
+    pairs = zip(events, stored, strict=True)
+    hub.publish([Published(row.stream_id, row.seq, _frame(row, event.data or {})) for event, row in pairs])

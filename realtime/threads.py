@@ -1,0 +1,66 @@
+"""The one bridge from async code to the database: a bounded pool of threads with a gate before it.
+
+Without the gate every caller would queue without end while the database is slow; with it a caller that waits longer
+than two seconds is told so, and can tell its client when to try again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from core.errors import DatabaseUnavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LONGEST_WAIT = 2.0
+
+# A semaphore belongs to one event loop; a process has more than one only where tests run servers in threads.
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The result of `function`, run in a thread that may use the database; its connection is given back afterwards.
+
+    Raises DatabaseUnavailable when no thread was free for two seconds or the database is away, else what `function`
+    raises. Giving up waiting does not undo the call: once begun it ends by itself.
+    """
+    gate = _gate()
+    await _enter(gate)
+    try:
+        call = database_sync_to_async(function, thread_sensitive=False, executor=_pool())
+        return await call(*args, **kwargs)
+    except (OperationalError, InterfaceError):
+        raise DatabaseUnavailable() from None
+    finally:
+        gate.release()
+
+
+async def _enter(gate: asyncio.Semaphore) -> None:
+    if not gate.locked():
+        await gate.acquire()
+        return
+    try:
+        async with asyncio.timeout(LONGEST_WAIT):
+            await gate.acquire()
+    except TimeoutError:
+        raise DatabaseUnavailable("Too many requests wait for the database.") from None
+
+
+def _gate() -> asyncio.Semaphore:
+    loop = asyncio.get_running_loop()
+    if loop not in _gates:
+        _gates[loop] = asyncio.Semaphore(settings.DATABASE_THREADS)
+    return _gates[loop]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.DATABASE_THREADS, thread_name_prefix="database")

@@ -1,0 +1,41 @@
+"""What this package needs from those to its right: they set these names in their AppConfig.ready()."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+from uuid import UUID
+
+from core.actor import Actor
+from core.errors import TokenRevoked
+from realtime.models import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A token that was good: who it stands for, and when it ends (aware, UTC)."""
+
+    actor: Actor
+    expires_at: datetime
+
+
+class AccountDisabled(TokenRevoked):
+    """The token's session ended because its account was disabled."""
+
+
+def not_wired(*args: object) -> NoReturn:
+    """Stands where something has yet to be handed over."""
+    raise RuntimeError("this function of realtime.wiring has not been handed over")
+
+
+authenticate: Callable[[str, str], Ticket] = not_wired
+"""(token, client address) → Ticket. Raises a kind of Unauthenticated. By accounts."""
+
+ended_sessions: Callable[[Collection[UUID]], dict[UUID, int]] = not_wired
+"""Which of these sessions have ended, and the close code that says why. By accounts."""
+
+visible_streams: Callable[[UUID], dict[UUID, int]] = not_wired
+"""User → the conversations whose events this person receives, each with the first seq they may see. By messaging."""
+
+render: Callable[[Sequence[Event]], list[dict[str, Any]]] = not_wired
+"""Events about messages → the `data` of each, in the same order, the same for every receiver. By messaging."""

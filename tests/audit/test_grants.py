@@ -1,0 +1,79 @@
+"""What the server's database role may do, and that a new table is not forgotten."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import ProgrammingError, connection, connections, transaction
+
+from audit.grants import grant_to
+
+pytestmark = pytest.mark.skipif(
+    "owner" not in settings.DATABASES, reason="there is one role only when no owner's database is set"
+)
+
+RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
+APPEND_ONLY = {"audit_entry", "audit_seal", "audit_detail"}
+
+
+def rights(table: str) -> list[str]:
+    """The rights of the server's role on a table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(['has_table_privilege(%s, %s)'] * len(RIGHTS))}",
+            [value for right in RIGHTS for value in (table, right)],
+        )
+        return [right for right, has in zip(RIGHTS, cursor.fetchone(), strict=True) if has]
+
+
+@pytest.fixture
+def new_table() -> Iterator[str]:
+    """A table that a later migration makes."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("CREATE TABLE later (id bigserial PRIMARY KEY)")
+        yield "later"
+        cursor.execute("DROP TABLE later")
+
+
+def test_the_server_may_only_append_to_the_log_and_reads_and_writes_everything_else() -> None:
+    """T105."""
+    tables = set(connection.introspection.table_names()) - {"django_migrations"}
+    assert tables > APPEND_ONLY
+    for table in tables:
+        expected = ["SELECT", "INSERT"] if table in APPEND_ONLY else ["SELECT", "INSERT", "UPDATE", "DELETE"]
+        assert rights(table) == expected, table
+
+
+def test_the_server_reads_which_migrations_ran_and_cannot_pretend() -> None:
+    assert rights("django_migrations") == ["SELECT"]
+
+
+def test_the_server_does_not_make_tables() -> None:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("CREATE TABLE mine (id bigint)")
+
+
+def test_a_new_table_and_its_numbers_can_be_used_at_once(new_table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f'INSERT INTO "{new_table}" DEFAULT VALUES RETURNING id')  # noqa: S608 - a name of this test
+        assert cursor.fetchone() == (1,)
+
+
+def test_migrating_again_takes_back_what_somebody_granted() -> None:
+    role = str(settings.DATABASES["default"]["USER"])
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(f'GRANT UPDATE, TRIGGER ON audit_entry TO "{role}"')
+    assert rights("audit_entry") == ["SELECT", "INSERT", "UPDATE", "TRIGGER"]
+    call_command("migrate", database="owner", interactive=False, verbosity=0)
+    assert rights("audit_entry") == ["SELECT", "INSERT"]
+
+
+def test_granting_twice_changes_nothing() -> None:
+    before = {table: rights(table) for table in connection.introspection.table_names()}
+    grant_to(str(settings.DATABASES["default"]["USER"]))
+    assert {table: rights(table) for table in connection.introspection.table_names()} == before

@@ -1,0 +1,148 @@
+"""What people were refused, through the door's own way: `core.doors.record_refusal`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+import audit
+from audit import refusals
+from audit.models import Burst, Detail, Entry
+from audit.refusals import INDIVIDUAL, write_bursts
+from audit.writer import writer
+from core import doors
+from core.actor import Actor
+from core.errors import AuditUnavailable, Forbidden, NotFound
+from core.ids import uuid7
+from tests.audit.people import somebody
+
+pytestmark = pytest.mark.core
+
+NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Moves the time in which refusals are counted."""
+
+    def set_it(moment: datetime) -> None:
+        monkeypatch.setattr(refusals, "now", lambda: moment)
+
+    set_it(NOON)
+    return set_it
+
+
+def refuse(actor: Actor, times: int = 1) -> None:
+    for _ in range(times):
+        doors.record_refusal(actor, "GET conversations/{id}", NotFound(subject_id=uuid7()))
+
+
+def denials(actor: Actor) -> list[Entry]:
+    return list(Entry.objects.filter(actor=actor.id, action="access.denied").order_by("id"))
+
+
+def test_a_refusal_is_an_entry_with_what_was_asked_for() -> None:
+    actor, message, conversation = somebody(), uuid7(), uuid7()
+    doors.record_refusal(actor, "message:edit", Forbidden(subject_id=message, conversation_id=conversation))
+    [entry] = denials(actor)
+    assert (entry.outcome, entry.reason) == ("deny", "forbidden")
+    assert (entry.object, entry.conv, entry.session) == (message, conversation, actor.session_id)
+    assert Detail.objects.get(entry=entry.id).payload() == {"attempted": "message:edit"}
+
+
+def test_fifty_refusals_in_a_minute_are_fifty_entries(set_clock: Callable[[datetime], None]) -> None:
+    """T110."""
+    actor = somebody()
+    refuse(actor, INDIVIDUAL)
+    assert len(denials(actor)) == INDIVIDUAL
+    set_clock(NOON + timedelta(minutes=2))
+    write_bursts()
+    assert len(denials(actor)) == INDIVIDUAL
+    assert not Burst.objects.exists()
+
+
+def test_what_comes_beyond_is_counted_and_becomes_one_entry_when_the_minute_is_over(
+    set_clock: Callable[[datetime], None],
+) -> None:
+    """T110: whoever tries many ids does not fill the log, and nothing goes uncounted."""
+    actor = somebody("student")
+    refuse(actor, INDIVIDUAL + 7)
+    assert len(denials(actor)) == INDIVIDUAL
+    write_bursts()  # the minute is not over
+    assert len(denials(actor)) == INDIVIDUAL
+    set_clock(NOON + timedelta(minutes=2))
+    write_bursts()
+    write_bursts()  # a repeat finds nothing
+    last = denials(actor)[-1]
+    assert len(denials(actor)) == INDIVIDUAL + 1
+    assert (last.reason, last.outcome, last.actor_role) == ("many_refusals", "deny", "student")
+    assert Detail.objects.get(entry=last.id).payload() == {"count": 7, "minute": "2026-03-04T12:00:00+00:00"}
+
+
+def test_the_next_minute_counts_from_the_beginning(set_clock: Callable[[datetime], None]) -> None:
+    actor = somebody()
+    refuse(actor, INDIVIDUAL + 1)
+    set_clock(NOON + timedelta(minutes=1))
+    refuse(actor)
+    assert len(denials(actor)) == INDIVIDUAL + 1
+
+
+def test_one_person_s_refusals_do_not_count_for_another(set_clock: Callable[[datetime], None]) -> None:
+    loud, quiet = somebody(), somebody()
+    refuse(loud, INDIVIDUAL + 1)
+    refuse(quiet)
+    assert len(denials(quiet)) == 1
+
+
+def test_a_group_that_crosses_the_limit_is_split_exactly_there(set_clock: Callable[[datetime], None]) -> None:
+    """The refusals of many requests at once come in groups, and other processes count in the same row."""
+    actor = somebody()
+    Burst.objects.create(actor=actor.id, minute=NOON.replace(second=0), actor_role="patient", count=INDIVIDUAL - 2)
+    futures = [
+        writer.submit(refusals.RefusalDraft("access.denied", actor, outcome="deny", reason="not_found"))
+        for _ in range(5)
+    ]
+    for future in futures:
+        future.result(10)
+    assert len(denials(actor)) == 2
+    assert Burst.objects.get(actor=actor.id).count == INDIVIDUAL + 3
+
+
+def test_the_work_is_the_same_whether_the_id_exists_or_not() -> None:
+    """A refusal must not tell by its duration what is there: the same statements, whatever was asked for."""
+    actor, existing = somebody(), uuid7()
+    doors.record_refusal(actor, "GET messages/{id}", NotFound(subject_id=existing))  # now an entry names it
+    statements = [statements_of_refusing(actor, existing), statements_of_refusing(actor, uuid7())]
+    assert statements[0] == statements[1]
+    assert [statement.split("(")[0] for statement in statements[0]] == [
+        "INSERT INTO audit_burst ",
+        'INSERT INTO "audit_entry" ',
+        'INSERT INTO "audit_detail" ',
+    ]
+
+
+def statements_of_refusing(actor: Actor, subject_id: UUID) -> list[str]:
+    """The statements that storing one refusal takes, without their values."""
+    seen: list[str] = []
+
+    def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    draft = refusals.RefusalDraft(
+        "access.denied", actor, object_id=subject_id, outcome="deny", details={"attempted": "GET messages/{id}"}
+    )
+    with connection.execute_wrapper(watch), audit.transaction():
+        refusals._store([draft])
+    return [sql for sql in seen if not sql.startswith("BEGIN")]
+
+
+@pytest.mark.usefixtures("log_cannot_be_written")
+def test_a_refusal_that_cannot_be_recorded_is_answered_with_503() -> None:
+    """T108."""
+    with pytest.raises(AuditUnavailable):
+        refuse(somebody())
+    assert not Burst.objects.exists()

@@ -1,0 +1,99 @@
+"""The database of the suite: migrated once as the owner's role, used as the app's, put back before every test.
+
+Every test commits for real, as the server does; there is no transaction around a test that could hide what only a
+COMMIT shows. A test that needs no database says so (`pytest.mark.no_database`) and starts without migrations.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from django.conf import settings
+from django.core.cache import caches
+from django.core.management import call_command
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgresConnection
+from pytest_django import DjangoDbBlocker
+
+from audit import seals
+from audit.writer import writer
+from core.limits import buckets
+from encryption.keyring import keyring
+from tests.reset import PostgresReset, Reset, SqliteReset
+
+pytest_plugins = ["tests.live", "tests.people"]
+
+
+@pytest.fixture(scope="session")
+def reset(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Reset]:
+    """Migrates, then remembers the rows that every test starts from; the organisation's keys are among them.
+
+    pytest-django's block on the database is lifted until the end: the threads of a live server need it between tests.
+    """
+    with django_db_blocker.unblock():
+        _migrate()
+        keyring().ensure_organisation_keys()
+        reset = _reset()
+        yield reset
+        writer.stop()
+        reset.close()
+        _let_go_of_connections()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(reset: Reset) -> None:
+    """In place of pytest-django's, which would make a database of its own, as the app's role."""
+
+
+@pytest.fixture(autouse=True)
+def database(request: pytest.FixtureRequest) -> None:
+    """The database, the caches, Redis and the limits as they are on a fresh installation, before each test.
+
+    The key ring stays in memory: the keys it holds are still right, and a live server reads it meanwhile. A test that
+    changes the vault calls `encryption.keyring.reset_keyring` itself.
+    """
+    if request.node.get_closest_marker("no_database"):
+        return
+    reset: Reset = request.getfixturevalue("reset")
+    reset()
+    seals.forget()
+    for cache in caches.all():
+        cache.clear()
+    buckets.clear()
+    if redis_client := request.getfixturevalue("redis_client"):
+        redis_client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def redis_client() -> Iterator["redis.Redis | None"]:
+    """A client of the Redis that the server uses; None on the embedded default."""
+    if "REDIS_URL" not in os.environ:
+        yield None
+        return
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture
+def tamper(reset: Reset) -> Callable[..., int]:
+    """`tamper("UPDATE … WHERE id = %s", [id])`: what only a superuser can do, with the triggers off (Reset.tamper)."""
+    return reset.tamper
+
+
+def _let_go_of_connections() -> None:
+    connections.close_all()
+    if isinstance(connection := connections["default"], PostgresConnection):
+        connection.close_pool()
+
+
+def _migrate() -> None:
+    owner = "owner" if "owner" in settings.DATABASES else "default"
+    call_command("migrate", database=owner, interactive=False, verbosity=0)
+    connections[owner].close()
+
+
+def _reset() -> Reset:
+    if superuser_url := os.environ.get("TEST_SUPERUSER_URL"):
+        return PostgresReset(superuser_url)
+    return SqliteReset(str(settings.DATABASES["default"]["NAME"]))

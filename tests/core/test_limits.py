@@ -1,0 +1,62 @@
+"""How often: token buckets."""
+
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+
+from core import limits
+from core.errors import RateLimited
+from core.limits import Buckets, Rate
+
+
+def test_a_rate_reads_as_count_per_seconds() -> None:
+    assert Rate.parse("60/60") == Rate(60, 60)
+    assert Rate.parse("30") == Rate(30, 60)
+
+
+@pytest.mark.parametrize("text", ["", "0/60", "-1/60", "5/0", "a/b", "5/-1"])
+def test_a_rate_that_allows_nothing_is_a_mistake(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        Rate.parse(text)
+
+
+def test_a_bucket_gives_its_tokens_and_then_says_how_long_to_wait() -> None:
+    buckets, who = Buckets(), uuid4()
+    assert [buckets.take("send", who, Rate(2, 60)) for _ in range(2)] == [0.0, 0.0]
+    assert 29 < buckets.take("send", who, Rate(2, 60)) <= 30
+
+
+def test_a_bucket_refills_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("core.limits.time.monotonic", lambda: clock[0])
+    buckets, who = Buckets(), uuid4()
+    assert [bool(buckets.take("send", who, Rate(1, 10))) for _ in range(2)] == [False, True]
+    clock[0] += 9.9
+    assert buckets.take("send", who, Rate(1, 10)) > 0
+    clock[0] += 0.2
+    assert buckets.take("send", who, Rate(1, 10)) == 0
+
+
+def test_people_and_actions_have_buckets_of_their_own() -> None:
+    buckets, a, b = Buckets(), uuid4(), uuid4()
+    assert buckets.take("send", a, Rate(1, 60)) == 0
+    assert buckets.take("send", b, Rate(1, 60)) == 0
+    assert buckets.take("edit", a, Rate(1, 60)) == 0
+
+
+def test_memory_is_bounded() -> None:
+    buckets = Buckets(most=10)
+    for _ in range(50):
+        buckets.take("send", uuid4(), Rate(1, 60))
+    assert len(buckets) == 10
+
+
+def test_too_many_is_refused_with_the_time_to_wait(settings: Settings) -> None:
+    settings.LIMITS = {**settings.LIMITS, "SEARCH": Rate(1, 60)}
+    who = uuid4()
+    limits.enforce("SEARCH", who)
+    with pytest.raises(RateLimited) as caught:
+        limits.enforce("SEARCH", who)
+    assert caught.value.retry_after_ms is not None
+    assert 59_000 < caught.value.retry_after_ms <= 60_001

@@ -1,0 +1,35 @@
+"""A conversation of two people, a message in it, and a client of each and of a stranger."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.doors.asking import Made
+from tests.live import Server
+from tests.messaging.talking import say
+from tests.people import Person, client_for, open_clinical
+
+
+@pytest.fixture
+def c1(pat1: Person, doc1: Person) -> str:
+    return open_clinical(pat1, doc1)
+
+
+@pytest.fixture
+def made(doc1: Person, c1: str) -> Made:
+    """The doctor owns the conversation and wrote the message, so the doctor may do everything."""
+    subjects = {"conversation": c1, "nothing": "", "message": str(say(doc1, c1, "the only message")[0]["id"])}
+    return subjects.__getitem__
+
+
+@pytest.fixture
+def doctor(doc1: Person, server: Server) -> Iterator[httpx.Client]:
+    with client_for(doc1, server) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(pat2: Person, server: Server) -> Iterator[httpx.Client]:
+    with client_for(pat2, server) as client:
+        yield client

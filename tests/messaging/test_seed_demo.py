@@ -1,0 +1,100 @@
+"""`manage.py seed_demo`: people and conversations to try everything with."""
+
+import json
+from io import StringIO
+
+import httpx
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from accounts import services as accounts
+from accounts.models import User
+from core.actor import SYSTEM
+from messaging.models import Conversation, Message
+from tests.live import Server
+from tests.messaging.talking import answered, contents, entries, page
+from tests.people import client_for
+
+ROLES = {
+    "patient1": "patient",
+    "patient2": "patient",
+    "provider1": "provider",
+    "provider2": "provider",
+    "nurse1": "provider",
+    "student1": "student",
+    "student2": "student",
+    "student3": "student",
+    "instructor1": "instructor",
+    "moderator1": "staff",
+    "admin": "staff",
+}
+
+
+def seed(*arguments: str) -> str:
+    output = StringIO()
+    call_command("seed_demo", *arguments, stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(settings: Settings) -> None:
+    """Eleven argon2 hashes would be most of the time of each test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.mark.core
+def test_everybody_can_sign_in_and_read_what_was_said(server: Server) -> None:
+    printed = seed("--password", "demo pass")
+    assert "demo pass" in printed
+    assert all(name in printed for name in ROLES)
+    credentials = {"username": "provider1", "password": "demo pass"}
+    token = answered(httpx.post(f"{server.url}/api/v1/auth/token", json=credentials))["access"]
+    with client_for(token, server) as client:
+        kinds = {c["kind"]: c["id"] for c in answered(client.get("/api/v1/conversations"))["results"]}
+        assert kinds.keys() == {"clinical", "direct"}
+        assert "K<3.5 and Na>145" in str(contents(page(client, kinds["clinical"])["results"]))
+
+
+@pytest.mark.core
+def test_a_repeat_keeps_everything(server: Server) -> None:
+    first = json.loads(seed("--password", "demo pass", "--json"))
+    assert {person["username"]: person["role"] for person in first} == ROLES
+    User.objects.filter(username="patient1").update(time_zone="Europe/Berlin")
+    before = (User.objects.count(), Conversation.objects.count(), Message.objects.count())
+    assert json.loads(seed("--password", "demo pass", "--json")) == first
+    assert (User.objects.count(), Conversation.objects.count(), Message.objects.count()) == before
+    assert User.objects.get(username="patient1").time_zone == "Europe/Berlin"
+    assert entries("password.changed") == []
+
+
+def test_another_password_is_set_and_nothing_else(settings: Settings) -> None:
+    seed("--password", "one")
+    settings.DEMO_PASSWORD = "two"
+    seed()
+    assert all(user.check_password("two") for user in User.objects.exclude(id=SYSTEM.id))
+    assert len(entries("password.changed")) == len(ROLES)
+
+
+def test_rights() -> None:
+    seed("--password", "x")
+    moderator, admin = User.objects.get(username="moderator1"), User.objects.get(username="admin")
+    assert moderator.is_staff
+    assert not moderator.is_superuser
+    assert moderator.has_perm("messaging.moderate_conversation")
+    assert admin.is_superuser
+    others = User.objects.exclude(id=SYSTEM.id).exclude(username__in=["moderator1", "admin"])
+    assert not others.filter(is_staff=True).exists()
+
+
+def test_what_somebody_has_changed_does_not_stop_it() -> None:
+    seed("--password", "x")
+    accounts.disable_user(actor=SYSTEM, user=User.objects.get(username="patient2"))
+    seed("--password", "x")
+    assert not User.objects.get(username="patient2").is_active
+
+
+def test_it_needs_a_password(settings: Settings) -> None:
+    settings.DEMO_PASSWORD = ""
+    with pytest.raises(CommandError, match="DEMO_PASSWORD"):
+        seed()

@@ -1,0 +1,123 @@
+"""Somebody who can write to the database, but has no key, changes stored messages. None of it goes unnoticed."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from audit.verify import verify
+from messaging.models import Message
+from messaging.verification import check_bodies
+from tests.messaging.talking import Json, answered, contents, entries, page, send, stored
+from tests.people import Person
+
+
+def overwrite(message: Json, **columns: Any) -> None:
+    assert Message.objects.filter(id=message["id"]).update(**columns) == 1
+
+
+def errors(found: Json) -> list[str | None]:
+    return [message.get("contentError") for message in found["results"]]
+
+
+@pytest.mark.core
+def test_swapped_bodies_open_in_neither_place_and_the_page_is_served(
+    patient: httpx.Client, pat1: Person, c1: str
+) -> None:
+    """T090, in one conversation."""
+    one, two, three = send(patient, c1, "one"), send(patient, c1, "two"), send(patient, c1, "three")
+    bodies = stored(one).body, stored(two).body
+    overwrite(one, body=bodies[1])
+    overwrite(two, body=bodies[0])
+    found = page(patient, c1)
+    assert errors(found) == ["undecryptable", "undecryptable", None]
+    assert contents(found["results"]) == [None, None, "three"]
+    alerts = entries("message.unreadable", pat1)
+    assert {str(alert.object) for alert in alerts} == {one["id"], two["id"]}
+    assert len(entries("messages.viewed", pat1)) == 1
+    assert str(three["id"]) not in {str(alert.object) for alert in alerts}
+
+
+def test_a_body_from_another_conversation_does_not_open(
+    patient: httpx.Client, stranger: httpx.Client, c1: str, c2: str
+) -> None:
+    """T090, between two conversations."""
+    here, there = send(patient, c1), send(stranger, c2)
+    bodies = stored(here).body, stored(there).body
+    overwrite(here, body=bodies[1])
+    overwrite(there, body=bodies[0])
+    assert errors(page(patient, c1)) == ["undecryptable"]
+    assert errors(page(stranger, c2)) == ["undecryptable"]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("change", ["sender", "revision", "type", "one bit", "cut off", "nothing"])
+def test_what_the_seal_covers_cannot_be_changed(patient: httpx.Client, doc1: Person, c1: str, change: str) -> None:
+    """T091."""
+    message = send(patient, c1)
+    body = bytes(stored(message).body)
+    changes: dict[str, dict[str, Any]] = {
+        "sender": {"sender": doc1.id},
+        "revision": {"revision": 1},
+        "type": {"type": "system"},
+        "one bit": {"body": body[:-1] + bytes([body[-1] ^ 1])},
+        "cut off": {"body": body[:40]},
+        "nothing": {"body": b""},
+    }
+    overwrite(message, **changes[change])
+    assert errors(page(patient, c1)) == ["undecryptable"]
+    assert answered(patient.get(f"/api/v1/messages/{message['id']}"))["contentError"] == "undecryptable"
+
+
+def test_lists_and_quotes_show_nothing_of_it_and_go_on(patient: httpx.Client, c1: str) -> None:
+    message = send(patient, c1)
+    overwrite(message, revision=7)
+    send(patient, c1, "an answer", replyToId=message["id"])
+    assert page(patient, c1)["results"][1]["replyTo"]["preview"] is None
+    events = answered(patient.get(f"/api/v1/conversations/{c1}/events"))["results"]
+    assert [event["data"].get("contentError") for event in events] == ["undecryptable", None]
+    overwrite(page(patient, c1)["results"][1], revision=7)
+    [conversation] = answered(patient.get("/api/v1/conversations"))["results"]
+    assert conversation["lastMessage"]["preview"] is None
+
+
+@pytest.mark.core
+def test_an_older_text_put_back_is_found_out(patient: httpx.Client, c1: str) -> None:
+    """T092: with the present revision it does not open; with its own it does, and the record tells."""
+    message = send(patient, c1, "take 40 mg")
+    first = stored(message).body
+    answered(patient.patch(f"/api/v1/messages/{message['id']}", json={"content": "take 4 mg"}))
+    assert list(check_bodies()) == []
+    overwrite(message, body=first)
+    assert errors(page(patient, c1)) == ["undecryptable"]
+    overwrite(message, body=first, revision=0)
+    assert contents(page(patient, c1)["results"]) == ["take 40 mg"]
+    [problem] = check_bodies()
+    assert message["id"] in problem.what
+    assert problem.entry == str(entries("message.edited")[0].id)
+
+
+def test_a_deletion_undone_is_found_out(patient: httpx.Client, c1: str) -> None:
+    message = send(patient, c1)
+    body = stored(message).body
+    answered(patient.delete(f"/api/v1/messages/{message['id']}"))
+    overwrite(message, body=body, deleted_at=None, deleted_by=None, revision=0)
+    [problem] = check_bodies()
+    assert message["id"] in problem.what
+
+
+def test_messages_slipped_in_or_taken_away_are_found_out(patient: httpx.Client, pat1: Person, c1: str) -> None:
+    taken, kept = send(patient, c1), send(patient, c1)
+    Message.objects.filter(id=taken["id"]).delete()
+    slipped = Message.objects.create(conversation_id=c1, seq=9, sender=pat1.user, body=b"x")
+    found = {problem.what for problem in check_bodies()}
+    assert len(found) == 2
+    assert any(taken["id"] in what and "not stored" in what for what in found)
+    assert any(str(slipped.id) in what and "Nothing tells" in what for what in found)
+    assert not any(kept["id"] in what for what in found)
+
+
+def test_the_check_is_part_of_verifying_the_log(patient: httpx.Client, c1: str) -> None:
+    message = send(patient, c1)
+    overwrite(message, body=stored(send(patient, c1)).body)
+    assert [problem.what for problem in verify().problems if message["id"] in problem.what]
