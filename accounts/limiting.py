@@ -5,6 +5,7 @@ goes there as a keyed hash, never as a name or an address. When the cache does n
 itself and allows half: guessing must not get easier because Redis is gone.
 """
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -20,6 +21,8 @@ from core.errors import RateLimited
 from core.limits import Rate
 from encryption.keyring import keyring
 
+log = logging.getLogger(__name__)
+
 _PAUSE = 5.0
 _MOST_LOCAL = 10_000
 
@@ -33,7 +36,7 @@ class _Usage(NamedTuple):
 
 
 class LocalCounts:
-    """Failures counted by this process, while the cache is gone. A window starts with its first failure."""
+    """Failures counted by this process, for while the cache is gone. A window starts with its first failure."""
 
     def __init__(self) -> None:
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
@@ -123,11 +126,14 @@ def _hashed(name: str, value: str) -> str:
 def _usage(name: str, key: str, *, add: bool) -> _Usage:
     global _cache_back_at
     rate = settings.LIMITS[name]
+    # Counted here too, always: when the cache goes, nobody starts again from nothing.
+    own = local.usage(key, rate, add=add)
     if time.monotonic() >= _cache_back_at:
-        if (usage := _shared_usage(name, key, rate, add=add)) is not None:
-            return usage
+        if (shared := _shared_usage(name, key, rate, add=add)) is not None:
+            return shared
         _cache_back_at = time.monotonic() + _PAUSE
-    return local.usage(key, rate, add=add)
+        log.warning("the cache does not answer: failures to sign in are counted by this process alone")
+    return own
 
 
 def _shared_usage(name: str, key: str, rate: Rate, *, add: bool) -> _Usage | None:

@@ -5,8 +5,10 @@ and their role reaches none of them; `adm1` is a superuser; `dis1` is disabled. 
 them (`open_clinical`).
 """
 
+import time
 from dataclasses import dataclass
 from functools import cache, cached_property
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ import httpx
 import pytest
 from django.contrib.auth.hashers import make_password
 
-from accounts import services
+from accounts import limiting, services
 from accounts.models import User
 from accounts.services import SignedIn
 from accounts.services.signing_in import actor_of
@@ -98,6 +100,15 @@ def open_clinical(patient: Person, provider: Person) -> str:
     named = {"kind": "clinical", "patient_id": patient.id, "provider_id": provider.id}
     conversation_id, _ = create_conversation(actor=provider.actor, subject=find_opening(provider.actor, named))
     return str(conversation_id)
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No failure to sign in is remembered by this process, and no window of counting ends within a test."""
+    limiting.local.clear()
+    monkeypatch.setattr(limiting, "_cache_back_at", 0.0)
+    moment = time.time()
+    monkeypatch.setattr("django_ratelimit.core.time", SimpleNamespace(time=lambda: moment))
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ async function enter() {
   const signedOut = (code) => leave(WHY_SIGN_IN[code]);
   store = new Store({ changed: renderSoon, arrived: announce, failed: fail, state: connectionState, signedOut });
   await store.start();
-  $("me").textContent = store.me.displayName ?? store.me.username;
+  $("me").textContent = store.name(store.me.id);
   $("sign-in").hidden = true;
   $("app").hidden = false;
   render();
@@ -168,7 +168,7 @@ async function openConversation(id) { // what is half written belongs to its con
 async function closeConversation() {
   const id = store.openId;
   await openConversation(null);
-  document.querySelector(`[data-key="${id}"] button`).focus();
+  document.querySelector(`[data-key="${id}"] button`)?.focus();
 }
 
 async function findPeople() {

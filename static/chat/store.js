@@ -36,6 +36,7 @@ export class Store {
 
   async start() {
     this.me = await api("GET", "/me");
+    this.people.set(this.me.id, this.me.displayName ?? this.me.username);
     await this.connection.open();
   }
 
@@ -56,7 +57,7 @@ export class Store {
     return [...stored.sort((a, b) => a.seq - b.seq), ...[...this.outbox.values()].filter(here)];
   }
 
-  name(userId) { return userId === this.me.id ? this.me.displayName : this.people.get(userId) ?? "…"; }
+  name(userId) { return this.people.get(userId) ?? "…"; }
   title({ info, members }) { return info.name ?? members?.map((id) => this.name(id)).join(", ") ?? "…"; }
 
   // --- what the person does -------------------------------------------------------------------------------------
@@ -128,7 +129,9 @@ export class Store {
 
   async #meet(conversation) {
     const { results } = await api("GET", `/conversations/${conversation.id}/members`);
-    results.forEach(({ userId, displayName }) => this.people.set(userId, displayName));
+    for (const { userId, displayName } of results) {
+      this.people.set(userId, displayName ?? (await api("GET", `/users/${userId}`)).username);
+    }
     conversation.members = results.map(({ userId }) => userId).filter((id) => id !== this.me.id);
     this.#on.changed();
   }

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,14 +18,6 @@ from core.errors import RateLimited
 from core.limits import Rate
 from tests.accounts.conftest import assert_problem
 from tests.people import PASSWORD, Person
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    limiting.local.clear()
-    monkeypatch.setattr(limiting, "_cache_back_at", 0.0)
-    yield
-    limiting.local.clear()
 
 
 @pytest.fixture
@@ -72,6 +63,19 @@ def test_a_cache_that_is_gone_is_not_asked_again_for_a_while(
     for _ in range(5):
         limiting.login_failures("doc1", "192.0.2.1").count()
     assert len(asked) == 1
+
+
+def test_a_cache_that_goes_does_not_let_anybody_start_anew(
+    database: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LIMITS = settings.LIMITS | {"PASSWORD_FAILURES": Rate(10, 900)}
+    failures = Failures(PASSWORD_FAILURES="x")
+    for _ in range(9):
+        failures.count()
+    failures.require_room()
+    monkeypatch.setattr(limiting, "_shared_usage", lambda *args, **kwargs: None)
+    with pytest.raises(RateLimited):
+        failures.require_room()
 
 
 def test_a_cache_that_loses_what_it_is_given_does_not_open_the_door(

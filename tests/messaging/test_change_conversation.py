@@ -1,5 +1,6 @@
 """Changing a conversation for everybody, for oneself, and taking it away."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -15,6 +16,7 @@ from tests.messaging.talking import (
     entries,
     entry_details,
     head_of,
+    open_room,
     refused,
     same_but_for_the_request_id,
     send,
@@ -208,3 +210,17 @@ def test_without_a_record_nothing_is_changed(
     conversation = Conversation.objects.get()
     assert (conversation.priority, conversation.deleted_at) == ("normal", None)
     assert not conversation.memberships.filter(archived=True).exists()
+
+
+def test_of_two_who_delete_at_the_same_time_one_does(server: Server, doc1: Person, adm1: Person, c1: str) -> None:
+    with client_for(doc1, server) as doctor, client_for(adm1, server) as admin, ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda client: client.delete(f"/api/v1/conversations/{c1}"), [doctor, admin])
+    assert sorted(answer.status_code for answer in answers) == [204, 404]
+    assert len(entries("conversation.deleted")) == 1
+
+
+def test_a_room_of_a_course_names_it(server: Server, pat1: Person, doc1: Person) -> None:
+    room = open_room(pat1, doc1, course_id="BIO-101")
+    with client_for(pat1, server) as client:
+        conversation = seen(client, room)
+    assert (conversation["courseId"], conversation["kind"], conversation["myRole"]) == ("BIO-101", "group", "owner")

@@ -12,7 +12,7 @@ from accounts import services as accounts
 from core.actor import SYSTEM
 from messaging.models import Conversation, Membership
 from tests.live import Server
-from tests.messaging.talking import Json, answered, entries, refused, same_but_for_the_request_id, send
+from tests.messaging.talking import Json, answered, entries, open_room, refused, same_but_for_the_request_id, send
 from tests.people import Person, client_for, make_person
 from tests.sockets import connect
 
@@ -238,3 +238,10 @@ def test_after_a_deletion_a_new_one_can_be_opened(
 def test_without_a_record_nothing_is_opened(rest: httpx.Client, doc1: Person, log_cannot_be_written: None) -> None:
     refused(open_it(rest, direct(doc1)), 503, "audit_unavailable")
     assert Conversation.objects.count() == 0
+
+
+def test_whom_one_knows_from_a_conversation_one_may_still_not_write_to_alone(
+    outsider: httpx.Client, out1: Person, pat1: Person
+) -> None:
+    open_room(out1, pat1)
+    refused(open_it(outsider, direct(pat1)), 403, "forbidden")

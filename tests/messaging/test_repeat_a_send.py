@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from messaging.models import Message
 from tests.live import Server
 from tests.messaging.talking import (
     answered,
@@ -107,3 +108,10 @@ def test_a_repeat_tells_how_far_the_message_has_got(patient: httpx.Client, docto
     send(patient, c1, "once", clientMessageId="k")
     answered(doctor.put(f"/api/v1/conversations/{c1}/read", json={"seq": 1}))
     assert answered(post(patient, c1, "once", clientMessageId="k"), 200)["status"] == "read"
+
+
+def test_a_repeat_of_what_cannot_be_opened_is_told_so(patient: httpx.Client, c1: str) -> None:
+    message = send(patient, c1, "once", clientMessageId="k")
+    Message.objects.filter(id=message["id"]).update(type="file")
+    again = answered(post(patient, c1, "once", clientMessageId="k"), 200)
+    assert (again["id"], again["content"], again["contentError"]) == (message["id"], None, "undecryptable")

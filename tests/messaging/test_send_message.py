@@ -8,6 +8,9 @@ import httpx
 import pytest
 from pytest_django.fixtures import Settings
 
+from accounts import services as accounts
+from core.actor import SYSTEM
+from core.errors import TokenRevoked
 from core.limits import Rate
 from messaging.models import Conversation, Membership
 from messaging.verification import check_bodies
@@ -20,6 +23,7 @@ from tests.messaging.talking import (
     page,
     post,
     refused,
+    say,
     send,
     stored,
 )
@@ -277,3 +281,11 @@ def test_refused_and_repeated_sends_of_a_burst_do_not_disturb_the_others(
         statuses = [r.status_code for r in pool.map(lambda body: post(client, c1, **body), bodies)]
     assert statuses == [400, 201] * 12
     assert head_of(c1) == 12
+
+
+def test_who_was_disabled_since_they_asked_is_refused_under_the_lock(pat1: Person, c1: str) -> None:
+    assert pat1.actor.role == "patient"
+    accounts.disable_user(actor=SYSTEM, user=pat1.user)
+    with pytest.raises(TokenRevoked):
+        say(pat1, c1, "x")
+    assert head_of(c1) == 0

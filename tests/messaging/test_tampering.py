@@ -1,14 +1,17 @@
 """Somebody who can write to the database, but has no key, changes stored messages. None of it goes unnoticed."""
 
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from audit.verify import verify
+from encryption.keyring import keyring
 from messaging.models import Message
 from messaging.verification import check_bodies
-from tests.messaging.talking import Json, answered, contents, entries, page, send, stored
+from tests.messaging.talking import Json, answered, contents, entries, page, refused, send, stored
 from tests.people import Person
 
 
@@ -121,3 +124,14 @@ def test_the_check_is_part_of_verifying_the_log(patient: httpx.Client, c1: str) 
     message = send(patient, c1)
     overwrite(message, body=stored(send(patient, c1)).body)
     assert [problem.what for problem in verify().problems if message["id"] in problem.what]
+
+
+def test_a_message_whose_key_was_destroyed_is_gone_and_no_alert(
+    patient: httpx.Client, pat1: Person, c1: str, tamper: Callable[..., int]
+) -> None:
+    message = send(patient, c1, "until the key goes")
+    assert tamper("UPDATE vault_data_key SET state = 'shredded', blob = NULL") == 1
+    keyring().forget(UUID(c1))
+    assert errors(page(patient, c1)) == ["shredded"]
+    refused(patient.patch(f"/api/v1/messages/{message['id']}", json={"content": "x"}), 410, "shredded")
+    assert entries("message.unreadable", pat1) == []
