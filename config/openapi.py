@@ -64,4 +64,7 @@ def _add_problems(path: str, operation: dict[str, Any]) -> None:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses = operation.setdefault("responses", {})
     for status, description in possible.items():
-        responses.setdefault(status, {"description": description, "content": content})
+        responses.setdefault(status, {"description": description})
+    for status, response in responses.items():
+        if status >= "400":
+            response.setdefault("content", content)

@@ -13,9 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
 
-from core.errors import AppError, DatabaseUnavailable, Draining
+from core.database import as_unavailable
+from core.errors import AppError, Draining, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -98,16 +99,26 @@ class GroupWriter:
 
     def _store_each_alone(self, group: list[Draft], error: Exception) -> None:
         """One draft that cannot be stored must not take the others with it."""
-        connection.close_if_unusable_or_obsolete()
-        if len(group) == 1:
-            group[0].outcome = _as_app_error(error)
+        unavailable = _connection_lost()
+        if len(group) == 1 or unavailable:
+            for draft in group:
+                draft.outcome = unavailable or _as_app_error(error)
             return
         for draft in group:
             try:
                 self._store([draft])
             except Exception as alone:  # noqa: BLE001  as above
-                connection.close_if_unusable_or_obsolete()
-                draft.outcome = _as_app_error(alone)
+                draft.outcome = _connection_lost() or _as_app_error(alone)
+
+
+def _connection_lost() -> Unavailable | None:
+    """Why there is no database just now, asked once for a whole group: each try can take as long as the pool waits."""
+    connection.close_if_unusable_or_obsolete()
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        return as_unavailable(error)
+    return None
 
 
 def _answer(group: Iterable[Draft]) -> None:
@@ -121,8 +132,7 @@ def _answer(group: Iterable[Draft]) -> None:
 def _as_app_error(error: Exception) -> BaseException:
     if isinstance(error, AppError):
         return error
-    if isinstance(error, OperationalError | InterfaceError):
-        return DatabaseUnavailable()
-    if isinstance(error, DatabaseError):
-        log.error("a draft could not be stored: %s", type(error).__name__)
+    if unavailable := as_unavailable(error):
+        return unavailable
+    log.error("a draft could not be stored: %s", type(error).__name__)
     return error

@@ -37,14 +37,14 @@ message_delivered_to = Sends(
     "message:delivered",
     shapes.WatermarkOut,
     durable=False,
-    audience="the other members",
+    audience=_MEMBERS,
     summary="Everything up to seq has arrived at a device of this member.",
 )
 message_read_by = Sends(
     "message:read",
     shapes.WatermarkOut,
     durable=False,
-    audience="the other members",
+    audience=_MEMBERS,
     summary="This member has read everything up to seq.",
 )
 conversation_added = Sends(

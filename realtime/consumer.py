@@ -41,8 +41,6 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await send({"type": "websocket.accept"})
         socket = Socket(hub, wire_of(scope) or AsgiWire(send))
-        if doorstep.overrun():
-            _shed(socket)
         await _serve(Session(socket, lifespan.catchup(), address, leave), token, receive)
     finally:
         leave()
@@ -58,7 +56,9 @@ async def _serve(session: Session, token: str | None, receive: Receive) -> None:
     hub.enter(socket)
     lifespan.pulse().sessions.add(session)
     try:
-        if token is not None:
+        if doorstep.overrun():
+            _shed(socket)
+        elif token is not None:
             await session.open_with(token)
         while (text := await _next_text(socket, receive)) is not None:
             await session.feed(text)

@@ -99,7 +99,7 @@ class Session:
                 self.socket.close(CloseCode.NO_AUTH_IN_TIME)
             self.due = moment + settings.AUTH_TIMEOUT
             return
-        if self._taking or self._requests.waiting or not self.socket.writable:
+        if self._taking or not self.socket.writable:
             # Not silent: it waits for us, or reads what it was sent, which has a patience of its own.
             self._vitals.heard_at = moment
         self._vitals.used_at = max(self._vitals.used_at, self.socket.used_at())
@@ -136,7 +136,7 @@ class Session:
         else:
             if self._vitals is not None:
                 self._vitals.used_at = time.monotonic()
-            await self._requests.take(self._actor, frame)
+            await self._requests.answer(self._actor, frame)
 
     async def _first(self, frame: Control | Request) -> None:
         if isinstance(frame, Control) and frame.type == "auth":

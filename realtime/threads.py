@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from core.database import as_unavailable
 from core.errors import DatabaseUnavailable
 
 P = ParamSpec("P")
@@ -37,8 +38,8 @@ async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         call = database_sync_to_async(function, thread_sensitive=False, executor=_pool())
         return await call(*args, **kwargs)
-    except (OperationalError, InterfaceError):
-        raise DatabaseUnavailable() from None
+    except (OperationalError, InterfaceError) as error:
+        raise as_unavailable(error) or error from None
     finally:
         gate.release()
 

@@ -79,7 +79,7 @@ def server(running_server: Server, database: None) -> Iterator[Server]:
     """The live server; afterwards none of the test's connections is left."""
     yield running_server
     running_server.on_loop(_close_all)
-    running_server.sees(lambda: not hub.sockets and not hub.feeds, _PATIENCE)
+    running_server.sees(lambda: not hub.sockets and not hub.feeds)
     running_server.on_loop(handshake.doorstep.reset)
 
 

@@ -4,16 +4,15 @@ import math
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, TooManyFieldsSent
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from core import doors
 from core.actor import Actor
+from core.database import as_unavailable
 from core.errors import (
     AppError,
-    DatabaseUnavailable,
     Forbidden,
     Invalid,
     MethodNotAllowed,
@@ -21,14 +20,12 @@ from core.errors import (
     NotFound,
     RateLimited,
     Refused,
-    StorageFull,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from core.rest.json import dump
 
 PROBLEM = "application/problem+json"
-_DISK_FULL = "53100"  # SQLSTATE disk_full
 
 _DRF: dict[type[Exception], type[AppError]] = {
     drf.NotAuthenticated: Unauthenticated,
@@ -52,17 +49,12 @@ def as_app_error(error: BaseException) -> AppError | None:
     """The answer that `error` means, or None when it is a defect."""
     if isinstance(error, AppError):
         return error
-    if isinstance(error, OperationalError | InterfaceError):
-        return StorageFull() if _is_disk_full(error) else DatabaseUnavailable()
+    if unavailable := as_unavailable(error):
+        return unavailable
     for kind, answer in _DRF.items():
         if isinstance(error, kind):
             return answer()
     return None
-
-
-def _is_disk_full(error: Exception) -> bool:
-    cause = error.__cause__
-    return getattr(cause, "sqlstate", None) == _DISK_FULL or getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL"
 
 
 def problem(error: AppError, request_id: str) -> HttpResponse:
@@ -86,7 +78,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return None
     if isinstance(found, Refused) and isinstance(request.auth, Actor):
         found = recorded(request.auth, context["view"].attempted(), found)
-    return problem(found, request_id_of(request))
+    response = problem(found, request_id_of(request))
+    if isinstance(found, MethodNotAllowed):
+        response["Allow"] = ", ".join(context["view"].allowed_methods)  # RFC 9110, 15.5.6
+    return response
 
 
 def recorded(actor: Actor, attempted: str, error: Refused) -> AppError:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import User
-from accounts.permissions import roles_reachable_by
+from accounts.querysets import people_visible_to
 from core.actor import Actor
 from core.errors import NotFound
 from messaging.models import Conversation, Membership
@@ -100,13 +100,8 @@ def shares_conversation(one: UUID, other: UUID) -> bool:
 
 
 def people_seen_by(actor: Actor, user_ids: Collection[UUID]) -> dict[UUID, User]:
-    """Those of these people whom the actor may know of.
-
-    That is: themselves, whom their role may reach, and who shares a conversation with them.
-    """
-    reachable = Q(role__in=roles_reachable_by(actor.role), is_active=True)
-    seen = Q(id=actor.id) | reachable | Q(id__in=people_sharing_with(actor.id))
-    return {user.id: user for user in User.objects.filter(seen, id__in=user_ids)}
+    """Those of these people whom the actor may know of."""
+    return {user.id: user for user in people_visible_to(actor).filter(id__in=user_ids)}
 
 
 def removal_of(actor: Actor, conversation_id: UUID) -> Removal:

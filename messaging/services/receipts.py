@@ -18,14 +18,14 @@ from realtime import announce
 def mark_read(*, actor: Actor, subject: Membership, seq: int) -> Membership:
     """Everything up to `seq` has been read, and so has arrived. A lower `seq` than before changes nothing.
 
-    The others hear `message:read`. Raises SeqOutOfRange above the head of the conversation and below what the actor may
-    see of it.
+    Everybody hears `message:read`, also the actor's other devices. Raises SeqOutOfRange above the head of the
+    conversation and below what the actor may see of it.
     """
     return _move(actor, subject, "read", seq)
 
 
 def mark_delivered(*, actor: Actor, subject: Membership, seq: int) -> Membership:
-    """Everything up to `seq` has arrived at a device of the actor; the others hear `message:delivered`.
+    """Everything up to `seq` has arrived at a device of the actor; everybody hears `message:delivered`.
 
     Otherwise as `mark_read`.
     """
@@ -39,7 +39,8 @@ def _move(actor: Actor, membership: Membership, kind: Literal["read", "delivered
         raise SeqOutOfRange()
     with audit.transaction():
         if _advance(membership, kind, seq):
-            told = querysets.others_who_see(membership, seq)
+            # The actor's other devices too: what was read on the telephone is not unread on the desk.
+            told = [*querysets.others_who_see(membership, seq), actor.id]
             announce.tell_users(told, f"message:{kind}", _moved(membership, seq))
     membership.refresh_from_db(fields=["delivered_seq", "delivered_at", "read_seq", "read_at"])
     return membership

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.live import Server
+from tests.people import Person, client_for
 
 pytestmark = pytest.mark.core
 
@@ -61,6 +62,13 @@ def test_a_method_the_address_does_not_have_is_405(server: Server, method: str) 
     answer = raw(server, f"{method} /api/v1/me HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".encode())
     assert answer.split()[1] in {b"405", b"400", b"401"}
     assert b"200" not in answer.split(b"\r\n")[0]
+
+
+def test_a_405_names_the_methods_that_are_allowed(server: Server, pat1: Person) -> None:
+    with client_for(pat1, server) as rest:
+        answer = rest.put("/api/v1/me", json={})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert {"GET", "PATCH"} <= set(answer.headers["allow"].split(", "))
 
 
 def test_a_method_override_is_ignored(server: Server) -> None:

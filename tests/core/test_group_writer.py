@@ -71,6 +71,25 @@ def test_a_draft_that_cannot_be_stored_fails_alone(writer: GroupWriter, shelf: S
         futures[1].result(10)
 
 
+def test_without_a_connection_the_whole_group_is_told_at_once(
+    writer: GroupWriter, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try can take as long as the pool waits: a hundred tries one after the other would hang a hundred people."""
+    tries = []
+
+    def nobody_answers(*_: object) -> None:
+        tries.append(1)
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.ensure_connection", nobody_answers)
+    futures = [writer.submit(Note(text)) for text in ("poison", "poison", "poison", "poison")]
+    shelf.open.set()
+    for future in futures:
+        with pytest.raises(DatabaseUnavailable):
+            future.result(10)
+    assert len(tries) <= 2  # the first draft may have been a group of its own
+
+
 def test_groups_are_bounded(writer: GroupWriter, shelf: Shelf) -> None:
     futures = [writer.submit(Note(str(n))) for n in range(120)]
     shelf.open.set()

@@ -155,7 +155,7 @@ def test_a_fresh_token_of_the_same_session_prolongs_the_stay(server: Server, pat
         expiring = client.next_frame_where(lambda frame: frame.get("type") == "auth_expiring")
         assert expiring["expiresAt"].endswith("Z")
         settings.ACCESS_TOKEN_LIFETIME = 300
-        again = services.refresh(refresh=signed_in.refresh)
+        again = services.refresh(token=signed_in.refresh)
         client.authenticate(again.access)
         client.nothing_arrives(3.5)
 

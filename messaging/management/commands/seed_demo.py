@@ -50,15 +50,10 @@ def _people(password: str) -> dict[str, User]:
         correct = pool.map(lambda user: passwords.check(password, user.password).correct, known)
     for user, is_correct in zip(known, correct, strict=True):
         if not is_correct:
-            _set_password(user, password)
+            # Also ends the sessions of whoever knew the old one.
+            user.set_password(password)
+            user.save()
     return {person.username: user or _create(person, password) for person, user in found.items()}
-
-
-def _set_password(user: User, password: str) -> None:
-    with audit.transaction():
-        user.password = passwords.encode(password)
-        user.save(update_fields=["password"])
-        audit.record("password.changed", actor=SYSTEM, object_id=user.id)
 
 
 def _create(person: Person, password: str) -> User:
