@@ -200,6 +200,7 @@ LIMITS = {
         "SEARCH": "30/60",
         "FRAMES": "50/1",
         "CONNECTIONS_NEW": "30/60",
+        "HANDSHAKES": "200/1",
         "LOGIN_FAILURES_ACCOUNT_ADDRESS": "10/900",
         "LOGIN_FAILURES_ACCOUNT": "50/900",
         "LOGIN_FAILURES_ADDRESS": "100/900",

@@ -54,5 +54,6 @@ def user_disabled(user_id: UUID) -> None:
 
 
 def _after_commit(action: Callable[[], None]) -> None:
-    # Robust: the change has happened; a failing announcement must not look like a failing change.
-    transaction.on_commit(action, robust=True)
+    # Robust: the change has happened, a failing announcement must not look like a failing change. Not the action
+    # itself: Django asks a failed callback for its name, which a partial has not.
+    transaction.on_commit(lambda: action(), robust=True)

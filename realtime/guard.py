@@ -4,6 +4,8 @@ import time
 
 from django.conf import settings
 
+from realtime.bucket import Bucket
+
 _FLOOD = 5
 _MOST_BAD = 20
 
@@ -11,23 +13,16 @@ _MOST_BAD = 20
 class Guard:
     """Counts of one socket: frames, refusals of each limit, and mistakes in a row."""
 
-    __slots__ = ("_bad", "_level", "_refusals", "_seen")
+    __slots__ = ("_bad", "_frames", "_refusals")
 
     def __init__(self) -> None:
-        self._level = float(settings.LIMITS["FRAMES"].count)
-        self._seen = time.monotonic()
+        self._frames = Bucket("FRAMES")
         self._refusals: dict[str, tuple[float, int]] = {}
         self._bad = 0
 
     def frame(self) -> bool:
-        """Count a frame; False when it is one too many. A token bucket like those of `core.limits`."""
-        rate, moment = settings.LIMITS["FRAMES"], time.monotonic()
-        self._level = min(rate.count, self._level + (moment - self._seen) * rate.count / rate.seconds)
-        self._seen = moment
-        if self._level < 1:
-            return False
-        self._level -= 1
-        return True
+        """Count a frame; False when it is one too many."""
+        return self._frames.take()
 
     def floods(self, limit: str) -> bool:
         """Count a refusal by this limit. True once there were five times as many attempts as the limit allows in its

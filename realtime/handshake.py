@@ -3,7 +3,6 @@
 The query string is never looked at, cookies neither: a token travels in the first frame or in `Authorization`.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
@@ -13,10 +12,10 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from core.network import client_address
+from realtime.bucket import Bucket
 
 Scope = MutableMapping[str, Any]
 
-MOST_PER_SECOND = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -94,7 +93,7 @@ class Doorstep:
     def reset(self) -> None:
         """Nobody waits, nobody came."""
         self._waiting: Counter[str] = Counter()
-        self._level, self._seen = float(MOST_PER_SECOND), time.monotonic()
+        self._handshakes: Bucket | None = None
 
     def full(self, address: str) -> bool:
         """Whether no further one may wait, from this address or at all."""
@@ -104,14 +103,13 @@ class Doorstep:
         )
 
     def overrun(self) -> bool:
-        """Count a handshake; True above 200 per second: those who come back after an outage must not end the next."""
-        moment = time.monotonic()
-        self._level = min(MOST_PER_SECOND, self._level + (moment - self._seen) * MOST_PER_SECOND)
-        self._seen = moment
-        if self._level < 1:
-            return True
-        self._level -= 1
-        return False
+        """Count a handshake; True when they are too many: those who come back after an outage must not cause another.
+
+        The limit is of the process, not of anybody: 200 per second.
+        """
+        if self._handshakes is None:
+            self._handshakes = Bucket("HANDSHAKES")
+        return not self._handshakes.take()
 
     def enter(self, address: str) -> Callable[[], None]:
         """One more waits. Call the result when it is recognised or gone; a second call does nothing."""

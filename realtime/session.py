@@ -66,6 +66,7 @@ class Session:
         self._expires_at: datetime | None = None
         self._epoch = ""
         self._taking = False
+        socket.on_ping = self.pinged
         self.due = time.monotonic() + settings.AUTH_TIMEOUT
         """When `check` is to be called next (`time.monotonic()`)."""
 

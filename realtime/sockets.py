@@ -280,7 +280,7 @@ class Socket(Outlet):
                 break
             self.write(event.frame)
             self.behind[feed] = event.seq
-            if event.leaver == self.user_id:
+            if event.leaver is not None and event.leaver == self.user_id:
                 # Perhaps nobody has announced it.
                 self.hub.left(feed, event.leaver, event.seq)
                 break

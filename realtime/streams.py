@@ -11,7 +11,6 @@ numbers follow the order of commits, and a number that was seen is never taken b
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +70,7 @@ def append(events: Sequence[NewEvent]) -> list[Event]:
     stored = [_row(event) for event in events]
     rows.insert(stored)
     rows.move_heads({event.stream.id: event.stream for event in events}.values())
-    transaction.on_commit(partial(_publish, events, stored), robust=True)
+    transaction.on_commit(lambda: _publish(events, stored), robust=True)
     return stored
 
 

@@ -69,11 +69,15 @@ class AsgiWire:
         self._start()
 
     def abort(self) -> None:
-        self._queue.clear()
+        self._forget()
         self.close(CloseCode.GOING_AWAY)
 
     def buffered(self) -> int:
         return self._size
+
+    def _forget(self) -> None:
+        self._queue.clear()
+        self._size = 0
 
     def _start(self) -> None:
         if self._task is None or self._task.done():
@@ -82,9 +86,9 @@ class AsgiWire:
     async def _run(self) -> None:
         try:
             await self._send_all()
-        except OSError:
-            # ASGI servers raise a kind of OSError once the client has gone (ASGI 2.4).
-            self._queue.clear()
+        except (OSError, RuntimeError):
+            # Once the client has gone or is going, servers raise a kind of OSError (ASGI 2.4), older ones RuntimeError.
+            self._forget()
             if self._watcher is not None:
                 self._watcher.lost()
 
@@ -98,6 +102,6 @@ class AsgiWire:
             await self._send({"type": "websocket.close", "code": int(self._closing), "reason": self._closing.sentence})
 
     def _shrink(self, by: int) -> None:
-        before, self._size = self._size, self._size - by
+        before, self._size = self._size, max(0, self._size - by)
         if before > LOW_WATER >= self._size and self._watcher is not None:
             self._watcher.resumed()

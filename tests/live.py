@@ -4,19 +4,21 @@ So a test can reach it through HTTP and WebSocket like anybody, and can still ch
 the clock.
 """
 
+import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from realtime import handshake, lifespan
+from realtime import handshake, lifespan, revocation
 from realtime.hub import Hub, hub
 from realtime.protocol import CloseCode
 from realtime.server import Server as UvicornServer
@@ -41,23 +43,23 @@ class Server:
     def ws_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ws/chat"
 
-    def on_loop(self, action: Callable[[], None]) -> None:
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something on the server's event loop and wait for its end."""
-        done = threading.Event()
-        errors: list[Exception] = []
+        asyncio.run_coroutine_threadsafe(work, lifespan.loop()).result(_PATIENCE)
 
-        def run() -> None:
-            try:
-                action()
-            except Exception as error:  # noqa: BLE001  raised again in the test's own thread
-                errors.append(error)
-            finally:
-                done.set()
+    def sweep(self) -> None:
+        """What happens every 15 s."""
+        self.run(revocation.sweep(self.hub))
 
-        lifespan.loop().call_soon_threadsafe(run)
-        assert done.wait(_PATIENCE), "the server's event loop does not answer"
-        if errors:
-            raise errors[0]
+    def compare_heads(self) -> None:
+        """What happens with every heartbeat."""
+        self.run(lifespan.pulse().compare_heads())
+
+    def begin_anew(self) -> None:
+        """Restart what runs beside the sockets, so that it reads its settings again."""
+        loop = lifespan.loop()
+        with override_settings(EMBEDDED=False):
+            asyncio.run_coroutine_threadsafe(_restart(), loop).result(_PATIENCE)
 
     def sees(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
         """Wait until this is true."""
@@ -78,9 +80,9 @@ def running_server(reset: Reset) -> Iterator[Server]:
 def server(running_server: Server, database: None) -> Iterator[Server]:
     """The live server; afterwards none of the test's connections is left."""
     yield running_server
-    running_server.on_loop(_close_all)
+    running_server.run(_close_all())
     running_server.sees(lambda: not hub.sockets and not hub.feeds)
-    running_server.on_loop(handshake.doorstep.reset)
+    handshake.doorstep.reset()
 
 
 @contextmanager
@@ -101,6 +103,11 @@ def _running() -> Iterator[Server]:
             thread.join(_PATIENCE)
 
 
-def _close_all() -> None:
+async def _restart() -> None:
+    await lifespan.stop()
+    await lifespan.start()
+
+
+async def _close_all() -> None:
     for one in [*hub.sockets]:
         one.close(CloseCode.GOING_AWAY)

@@ -112,6 +112,10 @@ class Client:
             except ConnectionClosed as closed:
                 return closed.rcvd.code if closed.rcvd is not None else CloseCode.ABNORMAL_CLOSURE
 
+    def kept(self) -> list[Frame]:
+        """What has arrived and not been asked for, oldest first."""
+        return list(self._kept)
+
     def close(self) -> None:
         self.connection.close()
 

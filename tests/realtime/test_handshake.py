@@ -11,6 +11,7 @@ import pytest
 from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as open_websocket
+from websockets.typing import Origin, Subprotocol
 
 from realtime import handshake
 from tests.live import Server
@@ -55,7 +56,7 @@ def test_with_a_list_the_servers_own_page_must_be_on_it(server: Server, settings
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_without_a_list_the_servers_own_page_may_connect(server: Server, name: str) -> None:
     url = f"ws://{name}:{server.port}/ws/chat"
-    with open_websocket(url, origin=f"http://{name}:{server.port}", proxy=None, legacy=True) as connection:  # type: ignore[arg-type]
+    with open_websocket(url, origin=Origin(f"http://{name}:{server.port}"), proxy=None, legacy=True) as connection:
         connection.send('{"type": "auth", "token": "x"}')
 
 
@@ -234,6 +235,6 @@ def test_a_frame_that_claims_to_be_compressed_is_refused(server: Server) -> None
 
 
 def test_subprotocols_are_ignored(server: Server) -> None:
-    with open_websocket(server.ws_url, subprotocols=["x"], proxy=None, legacy=True) as connection:  # type: ignore[list-item]
+    with open_websocket(server.ws_url, subprotocols=[Subprotocol("x")], proxy=None, legacy=True) as connection:
         assert connection.subprotocol is None
         connection.send(json.dumps({"type": "auth"}))

@@ -1,0 +1,88 @@
+"""What is found before the first client comes: declarations that contradict themselves, settings, a taken address."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import run
+
+import pytest
+from django.core import checks
+from pytest_django import Settings
+from rest_framework import serializers
+
+from core import doors
+from core.actor import Actor
+from core.doors import Receives
+from core.shapes import Shape
+from realtime import wiring
+
+pytestmark = pytest.mark.core
+
+
+class Nothing(Shape):
+    anything = serializers.CharField(required=False)
+
+
+async def on_loop(*, actor: Actor) -> None: ...
+
+
+@contextmanager
+def declared(declaration: Receives) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        del doors.receives[declaration.name]
+
+
+def found() -> set[str | None]:
+    return {message.id for message in checks.run_checks() if (message.id or "").startswith("realtime.")}
+
+
+def test_the_project_as_it_is_has_no_problem(database: None) -> None:
+    assert found() == set()
+
+
+def test_a_limit_that_is_no_setting_is_found(database: None) -> None:
+    with declared(Receives("test:one", schema=Nothing, service=on_loop, answer=lambda *_: {}, limit="MISSPELT")):
+        assert found() == {"realtime.E001"}
+
+
+def test_a_permission_that_would_never_be_asked_is_found(database: None) -> None:
+    declaration = Receives(
+        "test:two", schema=Nothing, service=on_loop, answer=lambda *_: {}, permission=lambda actor, subject: None
+    )
+    with declared(declaration):
+        assert found() == {"realtime.E002"}
+
+
+def test_what_was_not_handed_over_is_found(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "render", wiring.not_wired)
+    assert found() == {"realtime.E003"}
+    with pytest.raises(RuntimeError):
+        wiring.render([])
+
+
+def test_a_heartbeat_longer_than_its_patience_is_found(database: None, settings: Settings) -> None:
+    settings.HEARTBEAT_TIMEOUT = settings.HEARTBEAT
+    assert found() == {"realtime.E004"}
+
+
+def test_several_poke_groups_without_redis_are_found(database: None, settings: Settings) -> None:
+    settings.EMBEDDED, settings.POKE_SHARDS = True, 2
+    assert found() == {"realtime.E005"}
+
+
+def test_a_taken_address_is_one_sentence(database: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(
+            [sys.executable, "manage.py", "serve", "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert f"port {port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
