@@ -1,10 +1,13 @@
 """What a client says about the events it has, and what follows from it."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from audit.writer import EntryDraft, writer
+from core.actor import Actor
 from core.errors import Invalid
 from core.ids import parse_uuid
 from realtime.feed import Feed
@@ -42,6 +45,22 @@ class Resume:
             else:
                 replayed[feed.id] = self.cursors[feed.id]
         return replayed, resyncs
+
+
+async def record_replay(actor: Actor, feeds: Mapping[Feed, int], cursors: Mapping[UUID, int]) -> None:
+    """Write down which stretch of each conversation is about to be replayed, before any of it is; `feeds` gives the
+    first number the actor may see of each.
+
+    Raises AuditUnavailable, DatabaseUnavailable or Draining: then nothing may be replayed. What is handed on live is
+    not recorded again: that it was sent, and to whom it belonged, is in the log already.
+    """
+    drafts = []
+    for feed, first_seq in feeds.items():
+        low = max(cursors.get(feed.id, feed.known) + 1, first_seq)
+        if low <= feed.known:
+            details = {"from_seq": low, "to_seq": feed.known}
+            drafts.append(EntryDraft("messages.viewed", actor, conversation_id=feed.id, details=details))
+    await asyncio.gather(*map(writer.store, drafts))
 
 
 def _cursor(name: Any, seq: Any) -> tuple[UUID, int]:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -22,10 +23,12 @@ from realtime.catchup import CatchUp
 from realtime.guard import Guard
 from realtime.protocol import BadFrame, CloseCode, Control, Request
 from realtime.requests import Requests
-from realtime.resuming import Resume
+from realtime.resuming import Resume, record_replay
 from realtime.sockets import Socket
 from realtime.vitals import Event, Vitals
 from realtime.wiring import AccountDisabled, Ticket
+
+R = TypeVar("R")
 
 _LONGEST_OPENING = 10.0
 
@@ -133,7 +136,7 @@ class Session:
         elif self._actor is None:
             await self._first(frame)
         elif isinstance(frame, Control):
-            await self._control(frame)
+            await self._control(self._actor, frame)
         else:
             if self._vitals is not None:
                 self._vitals.used_at = time.monotonic()
@@ -145,11 +148,11 @@ class Session:
         else:
             self.socket.close(CloseCode.NOT_AUTHENTICATED)
 
-    async def _control(self, frame: Control) -> None:
+    async def _control(self, actor: Actor, frame: Control) -> None:
         if frame.type == "auth":
             await self._renew(frame.body.get("token"))
         elif frame.type == "resume":
-            self._resume(frame.body)
+            await self._resume(actor, frame.body)
         elif frame.type == "ping":
             self._say({"type": "pong"})
         elif frame.type != "pong":
@@ -157,9 +160,10 @@ class Session:
 
     async def _open(self, token: object, resume: object) -> None:
         """The first token: recognise the client, tell it so, replay what it missed, and let it live."""
-        ticket = await self._ticket(token)
-        if ticket is None or self.socket.closed:
+        found = await self._read(_authenticate_and_look, token)
+        if found is None or self.socket.closed:
             return
+        ticket, visible = found
         actor = ticket.actor
         try:
             limits.enforce("CONNECTIONS_NEW", actor.id)
@@ -170,15 +174,15 @@ class Session:
         self.socket.hub.recognise(self.socket, actor.id, actor.session_id)
         try:
             async with asyncio.timeout(_LONGEST_OPENING):
-                await self._subscribe(actor)
+                await self._subscribe(actor, visible)
         except (AppError, TimeoutError):
             self.socket.close(CloseCode.OVERLOADED)
         if not self.socket.closed:
-            self._begin(ticket, resume)
+            await self._begin(ticket, resume)
 
     async def _renew(self, token: object) -> None:
         """A fresh token, which must be of the same person and the same session."""
-        ticket = await self._ticket(token)
+        ticket = await self._read(wiring.authenticate, token)
         if ticket is None or self._actor is None or self._vitals is None:
             return
         if (ticket.actor.id, ticket.actor.session_id) != (self._actor.id, self._actor.session_id):
@@ -189,13 +193,13 @@ class Session:
         self.due = self._vitals.due()
         self.socket.send(self._hello())
 
-    async def _ticket(self, token: object) -> Ticket | None:
-        """The ticket of a good token; for any other the socket is closed. While the database is away an open socket
-        keeps its old token, and is told."""
+    async def _read(self, reader: Callable[[str, str], R], token: object) -> R | None:
+        """What `reader` says to a good token; for any other the socket is closed. While the database is away an open
+        socket keeps its old token, and is told."""
         try:
             if not isinstance(token, str):
                 raise Unauthenticated()
-            return await threads.run(wiring.authenticate, token, self._address)
+            return await threads.run(reader, token, self._address)
         except Unauthenticated as error:
             self.socket.close(next(code for kind, code in _REASONS if isinstance(error, kind)))
         except AppError as error:
@@ -205,18 +209,18 @@ class Session:
                 self.socket.send(protocol.error_frame(None, error))
         return None
 
-    async def _subscribe(self, actor: Actor) -> None:
+    async def _subscribe(self, actor: Actor, visible: dict[UUID, int]) -> None:
         """Follow first, ask what is true afterwards: what was committed before the question is in the answer, what is
-        committed after it reaches a socket that follows already."""
-        visible = await threads.run(wiring.visible_streams, actor.id)
-        if not self.socket.closed:
+        committed after it reaches a socket that follows already. New in the answer: follow that too, and ask again."""
+        while not self.socket.closed:
             await self._catchup.known(self.socket.hub.subscribe(self.socket, visible))
             ended, visible, self._epoch = await threads.run(_read_standing, actor)
-            self.socket.confirm(visible)
             if ended is not None:
                 self.socket.close(ended)
+            if self.socket.confirm(visible):
+                return
 
-    def _begin(self, ticket: Ticket, resume: object) -> None:
+    async def _begin(self, ticket: Ticket, resume: object) -> None:
         self._actor, self._expires_at = ticket.actor, ticket.expires_at
         self._vitals = Vitals(ticket.expires_at)
         self.due = self._vitals.due()
@@ -227,15 +231,23 @@ class Session:
             self._complain(error)
             return
         cursors, resyncs = (None, []) if wanted is None else wanted.plan(self.socket.feeds, self._epoch)
-        self.socket.begin(self._hello(), cursors, resyncs)
-
-    def _resume(self, body: object) -> None:
         try:
-            wanted = Resume.parse(body)
+            await record_replay(ticket.actor, self.socket.feeds, cursors or {})
+        except AppError:
+            self.socket.close(CloseCode.OVERLOADED)
+        if not self.socket.closed:
+            self.socket.begin(self._hello(), cursors, resyncs)
+
+    async def _resume(self, actor: Actor, body: object) -> None:
+        try:
+            cursors, resyncs = Resume.parse(body).plan(self.socket.feeds, self._epoch)
+            await record_replay(actor, self.socket.feeds, cursors)
         except Invalid as error:
             self._complain(error)
-            return
-        self.socket.replay(*wanted.plan(self.socket.feeds, self._epoch))
+        except AppError as error:
+            self.socket.send(protocol.error_frame(None, error))
+        else:
+            self.socket.replay(cursors, resyncs)
 
     def _hello(self) -> bytes:
         return protocol.encode(
@@ -267,6 +279,12 @@ class Session:
 
     def _say(self, body: dict[str, object]) -> None:
         self.socket.send(protocol.encode(body))
+
+
+def _authenticate_and_look(token: str, address: str) -> tuple[Ticket, dict[UUID, int]]:
+    """In a database thread: who this is, and what they may see as of now."""
+    ticket = wiring.authenticate(token, address)
+    return ticket, wiring.visible_streams(ticket.actor.id)
 
 
 def _read_standing(actor: Actor) -> tuple[CloseCode | None, dict[UUID, int], str]:

@@ -96,7 +96,9 @@ class Socket(Outlet):
         self.pump()
 
     def follow_from_head(self, feed: Feed, first_seq: int) -> None:
-        """At opening: wait in the feed, at a place that `begin` decides."""
+        """At opening: wait in the feed, at a place that `begin` decides. A repeat does nothing."""
+        if feed in self.feeds:
+            return
         self.feeds[feed] = first_seq
         self.behind[feed] = _AT_HEAD
         feed.lagging.add(self)
@@ -146,16 +148,18 @@ class Socket(Outlet):
         feed.lagging.add(self)
         self.behind[feed] = cursor
 
-    def confirm(self, visible: Mapping[UUID, int]) -> None:
+    def confirm(self, visible: Mapping[UUID, int]) -> bool:
         """What was read about the memberships again, after the socket followed: what is no longer there is left.
 
-        From here on a departure has a higher number than anything the feed began with, and cannot be missed.
+        From here on a departure has a higher number than anything the feed began with, and cannot be missed. False
+        when there is something in it that the socket does not follow yet.
         """
         for feed in [feed for feed, cursor in self.behind.items() if cursor == _AT_HEAD]:
             if feed.id in visible:
                 self.feeds[feed] = visible[feed.id]
             else:
                 self.unfollow(feed)
+        return visible.keys() <= {feed.id for feed in self.feeds}
 
     def _place(self, feed: Feed, cursor: int) -> None:
         replaying = self._goals is not None and feed in self._goals

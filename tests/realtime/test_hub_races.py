@@ -151,14 +151,14 @@ class Play:
 
     def open(self) -> None:
         user = self.random.choice(USERS)
+        self.pending.append(partial(self._recognise, user, self._visible(user)))
+
+    def _recognise(self, user: UUID, visible: dict[UUID, int]) -> None:
         wire = Wire(user, self.rooms, {})
         socket = Socket(self.stage.hub, wire)
         self.stage.hub.enter(socket)
         self.stage.hub.recognise(socket, user, None)
-        self.pending.append(partial(self._read_memberships, user, socket, wire))
-
-    def _read_memberships(self, user: UUID, socket: Socket, wire: Wire) -> None:
-        self.pending.append(partial(self._subscribe, socket, wire, self._visible(user)))
+        self.pending.append(partial(self._subscribe, socket, wire, visible))
 
     def _visible(self, user: UUID) -> dict[UUID, int]:
         return {room_id: room.stays[user][-1].joined for room_id, room in self.rooms.items() if room.member(user)}
@@ -176,16 +176,22 @@ class Play:
             self.pending.append(partial(self._confirm, socket, wire, self._visible(wire.owner)))
 
     def _confirm(self, socket: Socket, wire: Wire, visible: dict[UUID, int]) -> None:
-        socket.confirm(visible)
-        if not socket.closed:
-            self.clients.append((socket, wire))
-            cursors = None
-            if self.random.random() < 0.7:
-                cursors = {f.id: self.random.randint(0, f.known) for f in socket.feeds if self.random.random() < 0.8}
-                for feed, first in socket.feeds.items():
-                    if feed.id in cursors and socket.behind[feed] < 0:
-                        wire.last[feed.id] = max(min(cursors[feed.id], feed.fanned), first - 1)
-            socket.begin(self.stage.hello(), cursors, [])
+        if socket.closed:
+            return
+        if socket.confirm(visible):
+            self._go_live(socket, wire)
+        else:
+            self._subscribe(socket, wire, visible)
+
+    def _go_live(self, socket: Socket, wire: Wire) -> None:
+        self.clients.append((socket, wire))
+        cursors = None
+        if self.random.random() < 0.7:
+            cursors = {f.id: self.random.randint(0, f.known) for f in socket.feeds if self.random.random() < 0.8}
+            for feed, first in socket.feeds.items():
+                if feed.id in cursors and socket.behind[feed] < 0:
+                    wire.last[feed.id] = max(min(cursors[feed.id], feed.fanned), first - 1)
+        socket.begin(self.stage.hello(), cursors, [])
 
     def choke(self) -> None:
         if self.clients:

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from pytest_django import Settings
 
-from core.errors import DatabaseUnavailable
+from audit.models import Detail, Entry
+from core.errors import AuditUnavailable, DatabaseUnavailable
 from core.limits import Rate
 from realtime import catchup, streams
 from realtime.hub import Hub
@@ -231,3 +232,40 @@ def test_twenty_senders_are_seen_in_the_same_order_by_everybody(
     finally:
         for client in [*senders, *readers]:
             client.close()
+
+
+def test_a_replay_is_in_the_audit_log_as_the_range_it_showed(
+    server: Server, pat1: Person, doc1: Person, c1: str
+) -> None:
+    say(doc1, c1, "one", "two", "three")
+    with connect(server, pat1.token) as first:
+        epoch = first.hello["epoch"]
+    assert not Entry.objects.filter(action="messages.viewed").exists(), "what is handed on live is no reading"
+    with connect(server, pat1.token, resume={"epoch": epoch, "cursors": {c1: 1}}) as client:
+        until_resumed(client)
+        entry = Entry.objects.get(action="messages.viewed")
+        assert (entry.actor, str(entry.conv)) == (pat1.id, c1)
+        assert Detail.objects.get(entry=entry.id).payload() == {"from_seq": 2, "to_seq": 3}
+        client.send({"type": "resume", "epoch": epoch, "cursors": {c1: 3}})
+        until_resumed(client)
+    assert Entry.objects.filter(action="messages.viewed").count() == 1, "nothing was shown the second time"
+
+
+def test_what_cannot_be_recorded_is_not_replayed(
+    server: Server, pat1: Person, doc1: Person, c1: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(doc1, c1, "one")
+    with connect(server, pat1.token) as client:
+        monkeypatch.setattr("audit.writer.writer._store", _unwritable)
+        client.send({"type": "resume", "epoch": client.hello["epoch"], "cursors": {c1: 0}})
+        assert client.next_frame()["error"]["code"] == "audit_unavailable"
+        client.nothing_arrives()
+        with connect(server) as late:
+            late.send(
+                {"type": "auth", "token": pat1.token, "resume": {"epoch": client.hello["epoch"], "cursors": {c1: 0}}}
+            )
+            assert late.closed_with() == 1013
+
+
+def _unwritable(drafts: object) -> None:
+    raise AuditUnavailable
