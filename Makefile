@@ -88,7 +88,7 @@ lint-style: install-dev
 	$(PY) -m ruff format --check .
 
 # The settings refuse to load without keys. Lint gets keys and a database of its own, whatever the shell holds.
-lint-environment = env -i PATH="$$PATH" HOME="$$HOME" DATA_DIR=.cache/lint
+lint-environment = env -i PATH="$$PATH" HOME="$$HOME" DATA_DIR=.cache/lint PYTHONPYCACHEPREFIX=.cache/pycache
 lint-keys: install-dev
 	@umask 077; rm -rf .cache/lint; mkdir -p .cache/lint
 	@$(lint-environment) $(PY) -m config.bootstrap > /dev/null
