@@ -1,4 +1,7 @@
-"""The AsyncAPI 3.0 document of `/ws/chat`, generated from the same declarations that the sockets run."""
+"""The AsyncAPI 3 document of `/ws/chat`, generated from the same declarations that the sockets run.
+
+Three kinds of messages: what a client asks with its reply, what it is told, and control frames (config.control_frames).
+"""
 
 from functools import cache
 from typing import Any
@@ -10,14 +13,21 @@ from drf_spectacular.plumbing import ComponentRegistry
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from config.control_frames import CONTROL_FRAMES, ID, MOMENT, frame
 from core.doors import Receives, Sends, receives, sends
 from core.rest import JsonResponse
 from core.shapes import Shape
-from realtime.protocol import CloseCode
+from realtime.protocol import LONGEST_ID, CloseCode
+
+Document = dict[str, Any]
 
 _DESCRIPTION = """\
-JSON text frames. Control frames have `type`, application frames have `event`. The client's first frame is `auth`.
-Durable events carry a dense `seq` per conversation and are replayed on `resume`; ephemeral ones are best effort."""
+JSON text frames, UTF-8, at most 64 KiB. Control frames have `type`, application frames have `event`. The client's first
+frame is `auth`; a native client may send `Authorization: Bearer` in the handshake instead. Durable events carry a dense
+`seq` per conversation and are replayed on `resume`; ephemeral ones are best effort. Reply and event may come in either
+order."""
+
+_CHANNEL = "#/channels/chat"
 
 
 @require_safe
@@ -26,15 +36,16 @@ async def document(request: HttpRequest) -> HttpResponse:
 
 
 @cache
-def build() -> dict[str, Any]:
+def build() -> Document:
     """The whole document. Declarations do not change while a process runs."""
     shapes = _Shapes()
-    asked = {f"request.{_key(d.name)}": _request(d, shapes) for d in receives.values() if d.socket}
-    told = {f"event.{_key(d.name)}": _event(d, shapes) for d in sends.values()}
-    messages = asked | told | _control_frames()
+    asked = [declared for declared in receives.values() if declared.socket]
+    told = {f"event.{_key(declared.name)}": _event(declared, shapes) for declared in sends.values()}
+    control = {f"control.{one.type}": one.message() for one in CONTROL_FRAMES}
+    messages = {**_conversing(asked, shapes), "reply.error": _error_reply(), **told, **control}
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Parley", "version": "1", "description": _DESCRIPTION + "\n\n" + _close_codes()},
+        "info": {"title": "Parley", "version": "1", "description": f"{_DESCRIPTION}\n\n{_close_codes()}"},
         "defaultContentType": "application/json",
         "channels": {
             "chat": {
@@ -44,8 +55,9 @@ def build() -> dict[str, Any]:
             }
         },
         "operations": {
-            "ask": _operation("receive", [*asked, "control.auth", "control.resume", "control.pong"]),
-            "tell": _operation("send", [*told, *(n for n in _control_frames() if n not in _FROM_CLIENTS)]),
+            **{f"ask.{_key(declared.name)}": _ask(declared) for declared in asked},
+            "tell": {"action": "send", **_through([*told, *_control_names("server")])},
+            "control": {"action": "receive", **_through(_control_names("client"))},
         },
         "components": {"messages": messages, "schemas": shapes.components()},
     }
@@ -61,12 +73,12 @@ class _Shapes:
         self._schema.view.request = Request(HttpRequest())
         self._schema.method, self._schema.path = "POST", "/ws/chat"
 
-    def ref(self, shape: type[Shape], direction: str) -> dict[str, Any]:
+    def ref(self, shape: type[Shape], direction: str) -> Document:
         component = self._schema.resolve_serializer(shape(), direction)  # type: ignore[arg-type]  # a literal of theirs
         return dict(component.ref) if component.name else {"type": "object"}
 
-    def components(self) -> dict[str, Any]:
-        built: dict[str, Any] = self._schema.registry.build({})
+    def components(self) -> Document:
+        built: Document = self._schema.registry.build({})
         return dict(built["schemas"])
 
 
@@ -74,83 +86,86 @@ def _key(event: str) -> str:
     return event.replace(":", "-")
 
 
-def _operation(action: str, names: list[str]) -> dict[str, Any]:
-    channel = "#/channels/chat"
+def _through(names: list[str]) -> Document:
+    return {"channel": {"$ref": _CHANNEL}, "messages": [{"$ref": f"{_CHANNEL}/messages/{name}"} for name in names]}
+
+
+def _control_names(sender: str) -> list[str]:
+    return [f"control.{one.type}" for one in CONTROL_FRAMES if sender in one.senders]
+
+
+# --- What a client asks -----------------------------------------------------------------------------------------------
+
+
+def _ask(declared: Receives) -> Document:
+    key = _key(declared.name)
     return {
-        "action": action,
-        "channel": {"$ref": channel},
-        "messages": [{"$ref": f"{channel}/messages/{name}"} for name in names],
+        "action": "receive",
+        "summary": declared.summary,
+        **_through([f"request.{key}"]),
+        "reply": _through([f"reply.{key}", "reply.error"]),
+        "x-limit": declared.limit,
     }
 
 
-def _frame(required: list[str], properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": required, "properties": properties}
+def _conversing(asked: list[Receives], shapes: _Shapes) -> Document:
+    messages: Document = {}
+    for declared in asked:
+        messages[f"request.{_key(declared.name)}"] = _request(declared, shapes)
+        messages[f"reply.{_key(declared.name)}"] = _reply(declared, shapes)
+    return messages
 
 
-def _request(declared: Receives, shapes: _Shapes) -> dict[str, Any]:
+def _request(declared: Receives, shapes: _Shapes) -> Document:
     properties = {
-        "id": {"type": "string", "maxLength": 64, "description": "Without one there is no reply."},
+        "id": {"type": "string", "maxLength": LONGEST_ID, "description": "Without one there is no reply."},
         "event": {"const": declared.name},
         "data": shapes.ref(declared.schema, "request"),
     }
-    message = {"name": declared.name, "summary": declared.summary, "payload": _frame(["event", "data"], properties)}
-    reply = {"type": "object"} if declared.reply is None else shapes.ref(declared.reply, "response")
-    return {**message, "x-reply": reply, "x-limit": declared.limit}
+    payload = {**frame(["event", "data"], properties), "additionalProperties": False}
+    return {"name": declared.name, "summary": declared.summary, "payload": payload}
 
 
-def _event(declared: Sends, shapes: _Shapes) -> dict[str, Any]:
-    properties: dict[str, Any] = {"event": {"const": declared.name}, "data": shapes.ref(declared.schema, "response")}
+def _reply(declared: Receives, shapes: _Shapes) -> Document:
+    data = {"type": "object"} if declared.reply is None else shapes.ref(declared.reply, "response")
+    properties = {"replyTo": {"type": "string"}, "data": data}
+    return {"name": f"reply to {declared.name}", "payload": frame(["replyTo", "data"], properties)}
+
+
+def _error_reply() -> Document:
+    text = {"type": "string"}
+    field = frame(["field", "code", "message"], {"field": text, "code": text, "message": text})
+    error = {
+        "code": {**text, "description": "Stable: what clients switch on. The codes are those of REST."},
+        "detail": text,
+        "errors": {"type": "array", "items": field},
+        "retryAfterMs": {"type": "integer", "description": "When a repeat can succeed."},
+    }
+    properties = {"replyTo": {"type": ["string", "null"]}, "error": frame(["code", "detail"], error)}
+    return {"name": "error", "summary": "A request was refused.", "payload": frame(["replyTo", "error"], properties)}
+
+
+# --- What a client is told --------------------------------------------------------------------------------------------
+
+
+def _event(declared: Sends, shapes: _Shapes) -> Document:
+    properties: Document = {"event": {"const": declared.name}, "data": shapes.ref(declared.schema, "response")}
     if declared.durable:
         properties |= {
-            "conversationId": {"type": "string", "format": "uuid"},
+            "conversationId": ID,
             "seq": {"type": "integer", "minimum": 1},
-            "at": {"type": "string", "format": "date-time"},
-            "actorId": {"type": "string", "format": "uuid"},
+            "at": MOMENT,
+            "actorId": ID,
         }
     return {
         "name": declared.name,
         "summary": declared.summary,
-        "payload": _frame(list(properties), properties),
+        "payload": frame(list(properties), properties),
         "x-durable": declared.durable,
         "x-audience": declared.audience,
     }
 
 
-_FROM_CLIENTS = ("control.auth", "control.resume", "control.pong")
-_CURSORS = {"type": "object", "additionalProperties": {"type": "integer"}}
-_TEXT = {"type": "string"}
-_CONTROL: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "auth": (["token"], {"token": _TEXT, "resume": {"type": "object"}}),
-    "resume": (["epoch", "cursors"], {"epoch": _TEXT, "cursors": _CURSORS}),
-    "pong": ([], {}),
-    "ping": ([], {"heads": _CURSORS}),
-    "auth_success": (
-        ["user_id", "sessionId", "epoch", "heartbeatMs", "serverTime"],
-        {
-            "user_id": _TEXT,
-            "sessionId": _TEXT,
-            "epoch": _TEXT,
-            "heartbeatMs": {"type": "integer"},
-            "serverTime": {"type": "string", "format": "date-time"},
-        },
-    ),
-    "auth_expiring": (["expiresAt"], {"expiresAt": {"type": "string", "format": "date-time"}}),
-    "resumed": (["heads"], {"heads": _CURSORS}),
-    "resync": (["conversationId", "reason"], {"conversationId": _TEXT, "reason": _TEXT}),
-    "drain": (["reconnectInMs"], {"reconnectInMs": {"type": "integer"}}),
-}
-
-
-def _control_frames() -> dict[str, Any]:
-    return {
-        f"control.{name}": {
-            "name": name,
-            "payload": _frame(["type", *required], {"type": {"const": name}, **properties}),
-        }
-        for name, (required, properties) in _CONTROL.items()
-    }
-
-
 def _close_codes() -> str:
-    named = (f"{code.value} {code.name.lower().replace('_', ' ')}" for code in CloseCode)
-    return f"Close codes: {', '.join(named)}."
+    named = (f"- {code.value} {code.name.lower().replace('_', ' ')}: {code.sentence}" for code in CloseCode)
+    return "Close codes:\n" + "\n".join(named)

@@ -1,14 +1,15 @@
 """The first layer of HTTP: bounds what a request may weigh before anything else looks at it.
 
 Django's own handler reads every body to its end before any view or check, without a limit of time and, beyond 2.5 MB,
-onto the disk in plain text. Here a body is at most 1 MiB, in memory, and arrives without stalling.
+onto the disk in plain text. Here a body is at most 1 MiB, in memory, and arrives within a minute.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from core.errors import AppError, RequestTimeout, TooLarge
+from config.headers import SECURITY
+from core.errors import AppError, Invalid, RequestTimeout, TooLarge
 from core.ids import uuid7
 from core.rest.errors import PROBLEM
 from core.rest.json import dump
@@ -21,7 +22,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_HEADERS = 100
 MOST_HEADER_BYTES = 32 * 1024
 MOST_BODY_BYTES = 1 << 20
-LONGEST_STALL = 60.0
+LONGEST_ARRIVAL = 60.0
+"""Seconds for the whole body: one that trickles, a byte now and then, would hold its memory for hours."""
 
 
 class HeadersTooLarge(AppError):
@@ -38,7 +40,10 @@ def bounded(app: App) -> App:
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             _check_headers(scope)
-            body = await _read(receive)
+            async with asyncio.timeout(LONGEST_ARRIVAL):
+                body = await _read(receive)
+        except TimeoutError:
+            await _refuse(RequestTimeout(), send)
         except AppError as error:
             await _refuse(error, send)
         except Disconnected:
@@ -51,18 +56,22 @@ def bounded(app: App) -> App:
 
 def _check_headers(scope: Scope) -> None:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    size = sum(len(name) + len(value) for name, value in headers) + len(scope.get("query_string", b""))
+    query: bytes = scope["query_string"]
+    size = sum(len(name) + len(value) for name, value in headers) + len(scope["path"]) + len(query)
     if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
         raise HeadersTooLarge
+    if not query.isascii():
+        raise Invalid("An address is ASCII; write other characters as %XX.")  # RFC 3986, 2
     announced = next((value for name, value in headers if name == b"content-length"), b"0")
-    if announced.isdigit() and int(announced) > MOST_BODY_BYTES:
+    # A number too long to be read is too large as well.
+    if len(announced) > 19 or (announced.isdigit() and int(announced) > MOST_BODY_BYTES):
         raise TooLarge
 
 
 async def _read(receive: Receive) -> bytes:
     parts, size = [], 0
     while True:
-        message = await _next(receive)
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         part = message.get("body", b"")
@@ -72,14 +81,6 @@ async def _read(receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
-
-
-async def _next(receive: Receive) -> MutableMapping[str, Any]:
-    try:
-        async with asyncio.timeout(LONGEST_STALL):
-            return await receive()
-    except TimeoutError:
-        raise RequestTimeout from None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -99,8 +100,8 @@ async def _refuse(error: AppError, send: Send) -> None:
         (b"content-type", PROBLEM.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
         (b"x-request-id", request_id.encode()),
+        *((name.lower().encode(), value.encode()) for name, value in SECURITY.items()),
         # The rest of the request is not read, so the connection cannot serve another.
         (b"connection", b"close"),
     ]

@@ -1,6 +1,7 @@
 """What must not reach production: found by `manage.py check --deploy`, each with what to do."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -9,6 +10,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from config import env
 
 _POSTGRESQL = "django.db.backends.postgresql"
+_HERE = {"", "localhost", "127.0.0.1", "::1"}
+"""Hosts whose connections do not leave the machine; a path is a local socket."""
 
 
 @register(Tags.security, deploy=True)
@@ -23,7 +26,20 @@ def exposure(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         found.append(Error("CORS_ORIGINS is *.", hint="Name each origin, or leave it empty.", id="parley.E003"))
     if "*" in settings.ALLOWED_ORIGINS:
         found.append(Error("ALLOWED_ORIGINS is *.", hint="Name each origin of your web apps.", id="parley.E004"))
+    if not env.text("TRUSTED_PROXIES"):
+        hint = "Set it to the number of proxies in front (0 for none): login limits go by the client's address."
+        found.append(checks.Warning("TRUSTED_PROXIES is not set.", hint=hint, id="parley.W004"))
     return found
+
+
+@register(Tags.security, deploy=True)
+def signing_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The key that signs page cursors and the admin's sessions cannot be guessed."""
+    key: str = settings.SECRET_KEY
+    if len(key) >= 43 and len(set(key)) >= 16:  # 43 characters of base64 are 32 bytes
+        return []
+    hint = "Use 48 random bytes: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    return [Error("SECRET_KEY is short or repeats itself.", hint=hint, id="parley.E006")]
 
 
 @register(Tags.database, deploy=True)
@@ -32,22 +48,36 @@ def stores(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.DATABASES["default"]["ENGINE"] != _POSTGRESQL:
         hint = "Set DATABASE_URL to a PostgreSQL database."
         return [checks.Warning("The embedded database is for one process.", hint=hint, id="parley.W001")]
+    return [*_roles(), *_without_redis(), *_in_the_clear()]
+
+
+def _roles() -> list[CheckMessage]:
+    owner = settings.DATABASES.get("owner", settings.DATABASES["default"])
+    if owner["USER"] != settings.DATABASES["default"]["USER"]:
+        return []
+    hint = "Set DATABASE_OWNER_URL to the role that owns the tables, and DATABASE_URL to another."
+    return [Error("The server's role owns the audit log.", hint=hint, id="parley.E005")]
+
+
+def _without_redis() -> list[CheckMessage]:
+    if settings.REDIS_URL:
+        return []
+    hint = "Set REDIS_URL; without it only one process may run."
+    return [checks.Warning("There is no Redis.", hint=hint, id="parley.W002")]
+
+
+def _in_the_clear() -> list[CheckMessage]:
+    """Connections that leave the machine and do not know for certain whom they reach."""
     found: list[CheckMessage] = []
-    if "owner" not in settings.DATABASES:
-        hint = "Set DATABASE_OWNER_URL to the role that owns the tables, and DATABASE_URL to another."
-        found.append(Error("The server's role owns the audit log.", hint=hint, id="parley.E005"))
-    if not settings.REDIS_URL:
-        hint = "Set REDIS_URL; without it only one process may run."
-        found.append(checks.Warning("There is no Redis.", hint=hint, id="parley.W002"))
-    if settings.DATABASES["default"]["OPTIONS"].get("sslmode") not in {"verify-full", "verify-ca"}:
-        hint = "Add ?sslmode=verify-full to DATABASE_URL unless the database is reached over a local socket."
+    database, redis = settings.DATABASES["default"], urlsplit(settings.REDIS_URL)
+    if _is_elsewhere(database["HOST"]) and database["OPTIONS"].get("sslmode") not in {"verify-full", "verify-ca"}:
+        hint = "Add ?sslmode=verify-full to DATABASE_URL."
         found.append(checks.Warning("The database's certificate is not verified.", hint=hint, id="parley.W003"))
+    if redis.scheme == "redis" and _is_elsewhere(redis.hostname or ""):
+        hint = "Begin REDIS_URL with rediss://."
+        found.append(checks.Warning("Redis is reached without TLS.", hint=hint, id="parley.W005"))
     return found
 
 
-@register(Tags.security, deploy=True)
-def surroundings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    if env.text("TRUSTED_PROXIES"):
-        return []
-    hint = "Set it to the number of proxies in front (0 for none): login limits go by the client's address."
-    return [checks.Warning("TRUSTED_PROXIES is not set.", hint=hint, id="parley.W004")]
+def _is_elsewhere(host: str) -> bool:
+    return host not in _HERE and not host.startswith("/")

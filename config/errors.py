@@ -1,7 +1,10 @@
 """Answers to what never reaches a view of ours: unknown addresses, malformed requests, defects."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 
+from core.database import as_unavailable
 from core.errors import AppError, Forbidden, Invalid, NotFound
 from core.rest import as_app_error, problem
 from core.rest.errors import request_id_of
@@ -9,6 +12,11 @@ from core.rest.errors import request_id_of
 
 class Defect(AppError):
     status, code, title = 500, "defect", "This is a defect of the server; it has been logged."
+
+
+def expected(error: BaseException | None) -> AppError | None:
+    """The answer that was meant by an error which left a view outside DRF; None for a defect."""
+    return error if isinstance(error, AppError) else as_unavailable(error)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -24,4 +32,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def defect(request: HttpRequest) -> HttpResponse:
-    return problem(Defect(), request_id_of(request))
+    """What nobody else answered. A database that is away, noticed outside the views (the admin's sessions), is none."""
+    return problem(expected(sys.exc_info()[1]) or Defect(), request_id_of(request))

@@ -6,10 +6,12 @@ What is logged is chosen where it is logged; this module makes sure that nothing
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.contextvars import merge_contextvars
 
 _QUIET = {
     # 4xx answers are the clients' business, and their messages quote the path.
@@ -31,10 +33,18 @@ def configure_logging(level: str, *, readable: bool) -> None:
     root.setLevel(level)
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(quiet)
+    threading.excepthook = _log_dead_thread
+
+
+def _log_dead_thread(ended: threading.ExceptHookArgs) -> None:
+    """In place of Python's, which writes the exception's message past everything below."""
+    if ended.exc_value is not None:
+        logging.getLogger("threading").error("a thread died", exc_info=ended.exc_value)
 
 
 def _processors(readable: bool) -> list[Any]:
     return [
+        merge_contextvars,  # the id of the request on whose behalf this is logged
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -47,14 +57,22 @@ def _processors(readable: bool) -> list[Any]:
 def _without_values(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """An exception's message can quote the row or text it failed on: its class and where it was raised say enough."""
     record = event.get("_record")
-    if record is not None and record.name == "django.request":
-        event["event"] = "a request failed"  # its own message quotes the path, and a path can be a signed link
+    if record is not None:
+        event["event"] = _discreet(record.name, str(event["event"]))
     exc_info = getattr(record, "exc_info", None) or event.pop("exc_info", None)
     if exc_info and exc_info[1] is not None:
         event["error"] = type(exc_info[1]).__name__
         event["where"] = _frames(exc_info[2])
         event.pop("exc_info", None)
     return event
+
+
+def _discreet(logger: str, message: str) -> str:
+    if logger == "django.request":
+        return "a request failed"  # its own message quotes the path, and a path can be a signed link
+    if logger == "asyncio":
+        return message.partition("\n")[0]  # below stand the task and its exception, with whatever both hold
+    return message
 
 
 def _frames(traceback: Any) -> list[str]:

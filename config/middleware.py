@@ -10,10 +10,12 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import DisallowedHost
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.deprecation import MiddlewareMixin
+from structlog.contextvars import bind_contextvars, clear_contextvars
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from config.headers import SECURITY, STRICT_TRANSPORT
 from core.errors import Invalid, MethodNotAllowed
 from core.ids import uuid7
 from core.rest import problem
@@ -21,21 +23,6 @@ from core.rest import problem
 Answer = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Any]
 
-_CONTENT_SECURITY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    # Not `no-referrer`: with that browsers post the admin's forms with `Origin: null`, which CSRF checks refuse.
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": _CONTENT_SECURITY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-site",
-    "Permissions-Policy": "geolocation=(), camera=(self), microphone=(self)",
-}
-_HSTS = "max-age=31536000; includeSubDomains"
 STATIC = "/static/"
 ADMIN = "/admin/"
 
@@ -52,7 +39,10 @@ class Envelope:
 
     def __call__(self, request: HttpRequest) -> Answer | Awaitable[Answer]:
         # The server's own: a client that chose it could tie its requests to another's in the logs.
-        request.request_id = str(uuid7())  # type: ignore[attr-defined]  # read by core.rest
+        request_id = request.request_id = str(uuid7())  # type: ignore[attr-defined]  # read by core.rest
+        # Whatever is logged on behalf of this request, in whichever thread, names it.
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
         refusal = _refusal(request)
         answer = refusal or self.get_response(request)
         return _seal_awaited(request, answer) if iscoroutinefunction(self) else _seal(request, answer)
@@ -74,16 +64,26 @@ async def _seal_awaited(request: HttpRequest, answer: Answer | Awaitable[Answer]
 
 
 def _seal(request: HttpRequest, response: Answer) -> Answer:
-    response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set by Envelope
-    for name, value in _HEADERS.items():
+    request_id: str = request.request_id  # type: ignore[attr-defined]  # set by Envelope
+    if isinstance(response, HttpResponseNotAllowed):
+        response = _explained(response, request_id)
+    response["X-Request-ID"] = request_id
+    for name, value in SECURITY.items():
         response.setdefault(name, value)
     if isinstance(response, HttpResponse):
         response.setdefault("Content-Length", str(len(response.content)))
     if request.is_secure():
-        response["Strict-Transport-Security"] = _HSTS
+        response["Strict-Transport-Security"] = STRICT_TRANSPORT
     if not (request.path.startswith(STATIC) and response.status_code == 200):
         response["Cache-Control"] = "no-store"
     return response
+
+
+def _explained(response: HttpResponseNotAllowed, request_id: str) -> Answer:
+    """Views outside DRF refuse a method without a word."""
+    explained = problem(MethodNotAllowed(), request_id)
+    explained["Allow"] = response["Allow"]
+    return explained
 
 
 class StaticFiles:

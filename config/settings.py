@@ -1,8 +1,7 @@
 """Every setting, once, each with its reason. What an operator may change comes from the environment (config/env.py)."""
 
 from typing import Any
-
-import dj_database_url
+from urllib.parse import quote
 
 from config import env
 from config.logs import configure_logging
@@ -21,11 +20,11 @@ require_sound_keys(MASTER_KEYS, MASTER_KEY_ACTIVE, SECRET_KEY, JWT_KEYS)
 
 # ---- Who may reach us, and from where. ----
 DEBUG = env.boolean("DEBUG", False)
-PORT = env.integer("PORT", 8000)
+PORT = env.integer("PORT", 8000, least=0)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 ALLOWED_ORIGINS = env.names("ALLOWED_ORIGINS")
 ALLOW_NATIVE_CLIENTS = env.boolean("ALLOW_NATIVE_CLIENTS", True)
-TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, least=0)
 CORS_ORIGINS = env.names("CORS_ORIGINS")
 CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == ["*"]
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
@@ -35,10 +34,6 @@ CORS_EXPOSE_HEADERS = ("x-request-id", "retry-after")
 CORS_URLS_REGEX = r"^/api/"
 # Only a proxy that is ours may say that the client came by TLS.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-
-# What Django's own middlewares would do is done by `config.middleware`, for every answer and not only Django's; the
-# admin's views are under `csrf_protect`; TLS ends at the proxy.
-SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003", "security.W004", "security.W008"]
 
 # ---- The parts of the project. ----
 INSTALLED_APPS = [
@@ -69,10 +64,14 @@ MIDDLEWARE = [
     "config.middleware.AdminSessions",
     "config.middleware.AdminAuthentication",
     "config.middleware.AdminMessages",
+    "config.gate.Gate",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
+# The headers that two of these would set come from config.middleware.Envelope; TLS, and the way to it, is the proxy's;
+# the admin's views are under csrf_protect, and the API has no cookie that another site's page could use.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -96,6 +95,7 @@ TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- The database: the truth. ----
+# How many threads may use the database at once, for requests and sockets together.
 DATABASE_THREADS = env.integer("DATABASE_THREADS", 16)
 _SQLITE = {
     # WAL lets readers read while one writes; IMMEDIATE takes the write lock at BEGIN, so that a transaction waits
@@ -105,27 +105,30 @@ _SQLITE = {
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
 }
 _POSTGRESQL = {
-    # Threads come and go; their connections go back to this pool. Beyond the threads: writer, worker and views.
-    "pool": {"min_size": 2, "max_size": DATABASE_THREADS * 2 + 8, "timeout": 2},
+    # A connection goes back to this pool after each use. Beyond the threads: the writer, the worker, a command, and the
+    # admin's sessions, which Django reads in threads of its own.
+    "pool": {"min_size": 2, "max_size": DATABASE_THREADS + 8, "timeout": 2},
     # Hot reads run on psycopg's own cursor, which prepares a statement when it comes for the fifth time.
     "prepare_threshold": 5,
 }
 
 
-def _database(url: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=0, conn_health_checks=True)}
+def _database(address: str) -> dict[str, Any]:
+    parsed = env.database("DATABASE_URL", address)
     options = _SQLITE if parsed["ENGINE"].endswith("sqlite3") else _POSTGRESQL
-    return {**parsed, "OPTIONS": {**parsed.get("OPTIONS", {}), **options}}
+    return {**parsed, "CONN_HEALTH_CHECKS": True, "OPTIONS": {**parsed.get("OPTIONS", {}), **options}}
 
 
-DATABASE_URL = env.secret("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'parley.sqlite3'}"
-DATABASE_OWNER_URL = env.secret("DATABASE_OWNER_URL")
+_SCHEMES = ("postgresql", "postgres", "sqlite")
+DATABASE_URL = env.url("DATABASE_URL", _SCHEMES) or f"sqlite:///{quote(str(DATA_DIR / 'parley.sqlite3'))}"
+DATABASE_OWNER_URL = env.url("DATABASE_OWNER_URL", _SCHEMES)
 DATABASES: dict[str, dict[str, Any]] = {"default": _database(DATABASE_URL)}
 if DATABASE_OWNER_URL and DATABASE_OWNER_URL != DATABASE_URL:
-    DATABASES["owner"] = {**dj_database_url.parse(DATABASE_OWNER_URL)}
+    # Commands that change tables connect as their owner; nothing else does.
+    DATABASES["owner"] = env.database("DATABASE_OWNER_URL", DATABASE_OWNER_URL)
 
 # ---- Redis: only a wake-up. ----
-REDIS_URL = env.secret("REDIS_URL")
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
 EMBEDDED = DATABASE_URL.startswith("sqlite") and not REDIS_URL
 POKE_SHARDS = env.integer("POKE_SHARDS", 1)
 CHANNEL_LAYERS = {
@@ -169,8 +172,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ACCESS_TOKEN_LIFETIME = env.seconds("ACCESS_TOKEN_LIFETIME", 300)
 REFRESH_IDLE_LIFETIME = env.seconds("REFRESH_IDLE_LIFETIME", 12 * 3600)
 REFRESH_LIFETIME = env.seconds("REFRESH_LIFETIME", 7 * 86400)
-REFRESH_GRACE = env.seconds("REFRESH_GRACE", 5)
-TOKEN_LEEWAY = env.seconds("TOKEN_LEEWAY", 10)
+REFRESH_GRACE = env.seconds("REFRESH_GRACE", 5, least=0)
+TOKEN_LEEWAY = env.seconds("TOKEN_LEEWAY", 10, least=0)
 DEMO_PASSWORD = env.secret("DEMO_PASSWORD")
 
 # ---- Sockets, in seconds and counts. ----
@@ -180,7 +183,7 @@ HEARTBEAT_TIMEOUT = env.seconds("HEARTBEAT_TIMEOUT", 60)
 IDLE_TIMEOUT = env.seconds("IDLE_TIMEOUT", 1800)
 SWEEP_INTERVAL = env.seconds("SWEEP_INTERVAL", 15)
 STALL_TIMEOUT = env.seconds("STALL_TIMEOUT", 30)
-DRAIN_SPREAD = env.seconds("DRAIN_SPREAD", 20)
+DRAIN_SPREAD = env.seconds("DRAIN_SPREAD", 20, least=0)
 MAX_FRAME = env.integer("MAX_FRAME", 65536)
 CONNECTIONS_PER_USER = env.integer("CONNECTIONS_PER_USER", 10)
 UNAUTHENTICATED_PER_ADDRESS = env.integer("UNAUTHENTICATED_PER_ADDRESS", 200)
@@ -245,6 +248,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ---- Logs: one JSON object a line, on standard error. Never a body, a query string, a token or a name. ----
-LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO")
 LOGGING_CONFIG = None
 configure_logging(LOG_LEVEL, readable=DEBUG)

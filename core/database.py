@@ -7,7 +7,7 @@ from core.errors import DatabaseUnavailable, StorageFull, Unavailable
 _DISK_FULL = "53100"  # SQLSTATE disk_full
 
 
-def as_unavailable(error: BaseException) -> Unavailable | None:
+def as_unavailable(error: BaseException | None) -> Unavailable | None:
     """The answer for an error that says "not now": StorageFull or DatabaseUnavailable. None for any other error.
 
     Constraint violations, wrong statements and values out of range are none of these: they are defects, or are handled

@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from realtime.mailbox import Flag, Mailbox
 from realtime.protocol import CloseCode
 from realtime.wires import CLOSE_PATIENCE, HIGH_WATER, LOW_WATER, Watcher
 
@@ -35,6 +36,8 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         # Otherwise the library would log every frame, tokens and messages too, at level DEBUG.
         self.conn.debug = False
         self._watcher: Watcher | None = None
+        self.queue = Mailbox()  # type: ignore[assignment]  # as much of a queue, and of an event, as uvicorn uses
+        self.writable = Flag(up=True)  # type: ignore[assignment]
 
     # What the socket calls.
 

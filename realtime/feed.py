@@ -22,7 +22,7 @@ from uuid import UUID
 from realtime.window import MOST_EVENTS, Window
 
 if TYPE_CHECKING:
-    from realtime.sockets import Socket
+    from realtime.following import Follower
 
 MOST_WRITE = 1 << 16
 """How many bytes of events are joined into one write."""
@@ -57,9 +57,9 @@ class Feed:
         self.known = 0
         """The highest seq anybody has spoken of."""
         self.fanned = 0
-        self.live: set[Socket] = set()
-        self.lagging: set[Socket] = set()
-        self.starts: dict[Socket, int] = {}
+        self.live: set[Follower] = set()
+        self.lagging: set[Follower] = set()
+        self.starts: dict[Follower, int] = {}
         """Live sockets that may see only what comes from this seq on: they joined ahead of what is known here."""
         self.leavers: dict[int, UUID] = {}
         """Events yet to be handed on that are the last ones their user may get."""
@@ -67,7 +67,7 @@ class Feed:
         self.queued = False
         self._left = left
         self._early: dict[int, tuple[bytes, UUID | None]] = {}
-        self._targets: list[Socket] = []
+        self._targets: list[Follower] = []
         self._payload = b""
         self._low = 0
 
@@ -184,11 +184,11 @@ class Feed:
         if self.window is not None and self.changed_at < since and not self.has_news:
             self.window.clear()
 
-    def cursor(self, socket: "Socket") -> int:
+    def cursor(self, socket: "Follower") -> int:
         """The last seq that this live socket has, or may not have."""
         return max(self.fanned, self.starts.get(socket, 0) - 1)
 
-    def drop(self, socket: "Socket") -> None:
+    def drop(self, socket: "Follower") -> None:
         """This socket follows no more. In the middle of a round, too: the round passes over it."""
         self.live.discard(socket)
         self.lagging.discard(socket)

@@ -8,14 +8,17 @@ overtake what, and what is done about it:
 - *An event commits while a socket opens.* The socket follows first and asks for the head afterwards: what committed
   before the question is in the answer, what committed after it is published to a feed that waits for it. Overlap is
   removed by seq. Replays read up to a number fixed when they begin; from there the feed's rounds take over.
-- *Memberships change while a socket opens.* The socket is registered before its memberships are read, and remembers the
-  changes it hears from then on; they correct what was read (`Socket.with_changes`).
+- *Memberships change while a socket opens.* What it follows first is a guess, corrected by the changes heard since it
+  was registered (`Follower.with_changes`). Once it follows and the heads are known the memberships are read again, and
+  that counts (`Follower.confirm`): a departure that is not in it has a higher number than the heads, and will be handed
+  on, or read, like any event. Until then nothing is written to the socket.
 - *News of joining and leaving arrives in the wrong order.* The numbers of the two events decide (`standing`).
 - *Somebody is removed while events are on their way.* The removal is itself an event, `member:left`. It ends a round,
   so nothing later can be in a write with it; sockets that are behind get it as their limit; for those that opened
   meanwhile it is a change as above. When it cannot be told whether a socket belongs to the stay that ended or to a
   later one, the socket loses the stream: that is mended by connecting again, a leak is not.
-- *A session ends while its socket opens.* The opening reads the session once more after registering (`session`).
+- *A session ends while its socket opens.* The session is read again together with the memberships (`session`).
+- *A client names a cursor it cannot have.* It never moves a socket forward, past the event that ends what it may see.
 - *A socket closes in the middle of anything.* It leaves every feed at once and its `closed` is looked at after every
   wait; reads and replies that come later for it are dropped.
 - *An announcement is lost* with the thread that should have made it: the heads in the database are compared with the
@@ -213,7 +216,7 @@ class Hub:
         if feed is not None:
             self._tell([*feed.live, *feed.lagging], protocol.event_frame(event, data))
 
-    def _tell(self, sockets: list[Socket], frame: bytes) -> None:
+    def _tell(self, sockets: Sequence[Outlet], frame: bytes) -> None:
         for socket in sockets[:SLICE]:
             socket.tell(frame)
         if sockets[SLICE:]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from django.conf import settings
 
@@ -15,6 +16,8 @@ from realtime.hub import hub
 from realtime.pulse import Pulse
 
 log = logging.getLogger(__name__)
+
+_WORKER_PATIENCE = 2.0
 
 
 class Running:
@@ -29,7 +32,8 @@ class Running:
         self._tasks = [
             loop.create_task(_for_ever(self.catchup.run)),
             loop.create_task(_for_ever(self.pulse.run)),
-            loop.create_task(_for_ever(_sweep_regularly)),
+            loop.create_task(_for_ever(partial(_every, "HEARTBEAT", self.pulse.compare_heads))),
+            loop.create_task(_for_ever(partial(_every, "SWEEP_INTERVAL", partial(revocation.sweep, hub)))),
         ]
         if settings.EMBEDDED:
             self._worker = threading.Thread(target=jobs.run_loop, args=[self._stop_work], name="worker", daemon=True)
@@ -43,7 +47,7 @@ class Running:
         await self.catchup.stop()
         hub.unbind()
         if self._worker is not None:
-            await asyncio.to_thread(self._worker.join, 5.0)
+            await asyncio.to_thread(self._worker.join, _WORKER_PATIENCE)
 
 
 _running: Running | None = None
@@ -85,13 +89,14 @@ def _present() -> Running:
     return _running
 
 
-async def _sweep_regularly() -> None:
+async def _every(setting: str, action: Callable[[], Awaitable[None]]) -> None:
+    """While the database is away it is put off until the next time."""
     while True:
-        await asyncio.sleep(revocation.interval())
+        await asyncio.sleep(getattr(settings, setting))
         try:
-            await revocation.sweep(hub)
+            await action()
         except AppError as error:
-            log.warning("the sweep was put off: %s", error.code)
+            log.warning("what happens every %s was put off: %s", setting, error.code)
 
 
 async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:

@@ -1,6 +1,5 @@
 """The outgoing side of one connection: what is said to one client, and what becomes of a client that does not read."""
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from realtime import protocol
+from realtime.mailbox import Flag
 from realtime.protocol import CloseCode
 from realtime.wires import Wire
 
@@ -26,7 +26,7 @@ class Outlet:
     __slots__ = (
         "_ephemeral",
         "_low_mark",
-        "_waiter",
+        "_room",
         "_wire",
         "choked_since",
         "closed",
@@ -57,7 +57,7 @@ class Outlet:
         self.on_ping: Callable[[], bool] | None = None
         """Asked whether a ping of the WebSocket layer is to be answered."""
         self._ephemeral: deque[bytes] | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._room: Flag | None = None
         self._low_mark = 0
         self.choked_since = 0.0
         """When its buffer was last seen to shrink (`time.monotonic()`)."""
@@ -120,8 +120,8 @@ class Outlet:
     async def room(self) -> None:
         """Wait until the client has read enough of what it was sent, or is gone."""
         while not self.writable and not self.closed:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            self._room = Flag()
+            await self._room.wait()
 
     def check_stall(self, moment: float, longest: float) -> None:
         """Drop a choked client whose buffer has not shrunk for `longest` seconds, or that lags too far.
@@ -161,5 +161,6 @@ class Outlet:
             self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._room is not None:
+            self._room.set()
+            self._room = None

@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 
-from core.errors import AppError
 from realtime import streams, threads
 from realtime.hub import Hub
+from realtime.protocol import CloseCode
 from realtime.session import Session
 
 log = logging.getLogger(__name__)
@@ -27,20 +26,14 @@ class Pulse:
         self.sessions: set[Session] = set()
 
     async def run(self) -> None:
-        """Until cancelled."""
-        await asyncio.gather(self._tick_for_ever(), _every(lambda: settings.HEARTBEAT, self.compare_heads))
-
-    async def _tick_for_ever(self) -> None:
+        """See to every session that is due and every client that does not read; until cancelled."""
         while True:
             await asyncio.sleep(TICK)
-            self.tick(time.monotonic())
-
-    def tick(self, moment: float) -> None:
-        """See to every session that is due and every client that does not read."""
-        for session in [session for session in self.sessions if session.due <= moment]:
-            session.check(moment)
-        for socket in [*self._hub.choked]:
-            socket.check_stall(moment, settings.STALL_TIMEOUT)
+            moment = time.monotonic()
+            for session in [session for session in self.sessions if session.due <= moment]:
+                _check(session, moment)
+            for socket in [*self._hub.choked]:
+                socket.check_stall(moment, settings.STALL_TIMEOUT)
 
     async def compare_heads(self) -> None:
         """Ask the database for the heads of all streams here: what nobody announced is found and read."""
@@ -53,10 +46,9 @@ class Pulse:
             feed.rest(resting)
 
 
-async def _every(interval: Callable[[], float], action: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(interval())
-        try:
-            await action()
-        except AppError as error:
-            log.warning("%s was put off: %s", action.__name__, error.code)
+def _check(session: Session, moment: float) -> None:
+    try:
+        session.check(moment)
+    except Exception as error:  # noqa: BLE001  a defect in one session must not leave the others without deadlines
+        log.error("a session failed: %s", type(error).__name__)
+        session.socket.close(CloseCode.DEFECT)

@@ -5,18 +5,11 @@ process also asks the database about all its sessions every 15 s, in one query f
 revocation fast, the sweep makes it true.
 """
 
-from django.conf import settings
-
 from realtime import threads, wiring
 from realtime.hub import Hub
 from realtime.protocol import CloseCode
 
 _MOST_SESSIONS = 1000
-
-
-def interval() -> float:
-    """Seconds between two sweeps."""
-    return float(settings.SWEEP_INTERVAL)
 
 
 async def sweep(hub: Hub) -> None:

@@ -32,7 +32,7 @@ NOTICE = 1.0
 FINISH = 5.0
 """Seconds for what was asked before to be finished and answered."""
 
-_CLOSED_BY = 26.0
+_CLOSED_BY = 25.0
 _GRACE = 2
 _CLOSES_PER_SECOND = 100
 

@@ -149,14 +149,22 @@ class Session:
             self.socket.close(CloseCode.NOT_AUTHENTICATED)
 
     async def _control(self, actor: Actor, frame: Control) -> None:
-        if frame.type == "auth":
-            await self._renew(frame.body.get("token"))
-        elif frame.type == "resume":
-            await self._resume(actor, frame.body)
-        elif frame.type == "ping":
-            self._say({"type": "pong"})
-        elif frame.type != "pong":
-            self._complain(UnknownEvent())
+        try:
+            if frame.type in {"auth", "resume"}:
+                # They read the database, so they count like requests.
+                limits.enforce("REQUEST", actor.id)
+            if frame.type == "auth":
+                await self._renew(frame.body.get("token"))
+            elif frame.type == "resume":
+                await self._resume(actor, frame.body)
+            elif frame.type == "ping":
+                self._say({"type": "pong"})
+            elif frame.type != "pong":
+                raise UnknownEvent()
+        except Invalid as error:
+            self._complain(error)
+        except AppError as error:
+            self.socket.send(protocol.error_frame(None, error))
 
     async def _open(self, token: object, resume: object) -> None:
         """The first token: recognise the client, tell it so, replay what it missed, and let it live."""
@@ -239,15 +247,11 @@ class Session:
             self.socket.begin(self._hello(), cursors, resyncs)
 
     async def _resume(self, actor: Actor, body: object) -> None:
-        try:
-            cursors, resyncs = Resume.parse(body).plan(self.socket.feeds, self._epoch)
-            await record_replay(actor, self.socket.feeds, cursors)
-        except Invalid as error:
-            self._complain(error)
-        except AppError as error:
-            self.socket.send(protocol.error_frame(None, error))
-        else:
-            self.socket.replay(cursors, resyncs)
+        wanted = Resume.parse(body)
+        await self.socket.replayed()
+        cursors, resyncs = wanted.plan(self.socket.feeds, self._epoch)
+        await record_replay(actor, self.socket.feeds, cursors)
+        self.socket.replay(cursors, resyncs)
 
     def _hello(self) -> bytes:
         return protocol.encode(

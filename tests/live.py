@@ -55,10 +55,10 @@ class Server:
         """What happens with every heartbeat."""
         self.run(lifespan.pulse().compare_heads())
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, *, embedded: bool = False) -> None:
         """Restart what runs beside the sockets, so that it reads its settings again."""
         loop = lifespan.loop()
-        with override_settings(EMBEDDED=False):
+        with override_settings(EMBEDDED=embedded):
             asyncio.run_coroutine_threadsafe(_restart(), loop).result(_PATIENCE)
 
     def sees(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:

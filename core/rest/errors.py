@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation, TooManyFieldsSent
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from core.errors import (
     NotFound,
     RateLimited,
     Refused,
+    TooLarge,
     Unauthenticated,
     UnsupportedMediaType,
 )
@@ -40,7 +41,7 @@ _DRF: dict[type[Exception], type[AppError]] = {
     drf.ValidationError: Invalid,
     PermissionDenied: Forbidden,
     Http404: NotFound,
-    TooManyFieldsSent: Invalid,
+    RequestDataTooBig: TooLarge,
     SuspiciousOperation: Invalid,
 }
 

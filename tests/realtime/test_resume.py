@@ -269,3 +269,29 @@ def test_what_cannot_be_recorded_is_not_replayed(
 
 def _unwritable(drafts: object) -> None:
     raise AuditUnavailable
+
+
+def test_two_resumes_at_once_are_answered_one_after_the_other(
+    server: Server, pat1: Person, doc1: Person, doc2: Person, c1: str
+) -> None:
+    other = open_clinical(pat1, doc2)
+    say(doc1, c1, "one", "two")
+    say(doc2, other, "three")
+    with connect(server, pat1.token) as client:
+        epoch = client.hello["epoch"]
+        client.send({"type": "resume", "epoch": epoch, "cursors": {c1: 0}})
+        client.send({"type": "resume", "epoch": epoch, "cursors": {other: 0}})
+        first, _ = until_resumed(client)
+        second, _ = until_resumed(client)
+    assert [(frame["conversationId"], frame["seq"]) for frame in first] == [(c1, 1), (c1, 2)]
+    assert [(frame["conversationId"], frame["seq"]) for frame in second] == [(other, 1)]
+
+
+def test_resuming_counts_like_a_request(server: Server, pat1: Person, settings: Settings) -> None:
+    settings.LIMITS = settings.LIMITS | {"REQUEST": Rate(2, 3600)}
+    with connect(server, pat1.token) as client:
+        for _ in range(2):
+            client.send({"type": "resume", "epoch": "x", "cursors": {}})
+            assert until_resumed(client)[0] == []
+        client.send({"type": "resume", "epoch": "x", "cursors": {}})
+        assert client.next_frame()["error"]["code"] == "rate_limited"
