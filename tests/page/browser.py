@@ -38,35 +38,41 @@ EXTERNAL = re.compile(r"^(?!http://127\.0\.0\.1[:/])")
 class Window:
     """One browser window of its own (cookies and all) on the page of the server at `url`.
 
-    `complaints`: everything the browser complained about since the start: errors of the console, uncaught exceptions,
-    dialogs, and requests to anywhere else.
+    `complaints`: what the browser complained about since the start and nobody forgave: errors of the console, uncaught
+    exceptions, dialogs, and requests to anywhere else.
     """
 
     def __init__(self, browser: Browser, url: str, *, width: int = 1000) -> None:
         self.page: Page = browser.new_context(viewport={"width": width, "height": 700}).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.url = url
-        self.complaints: list[str] = []
+        self._heard: list[str] = []
+        self._forgiven: list[str] = []
         self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        self.page.on("pageerror", lambda error: self._heard.append(f"uncaught: {error}"))
         self.page.on("dialog", self._dialog)
         self.page.route(EXTERNAL, self._leaves)
 
+    @property
+    def complaints(self) -> list[str]:
+        return [heard for heard in self._heard if not any(words in heard for words in self._forgiven)]
+
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.complaints.append(f"console: {message.text}")
+            self._heard.append(f"console: {message.text}")
 
     def _dialog(self, dialog: Dialog) -> None:
-        self.complaints.append(f"dialog: {dialog.message}")
+        self._heard.append(f"dialog: {dialog.message}")
         dialog.accept()
 
     def _leaves(self, route: Route) -> None:
-        self.complaints.append(f"request to {route.request.url}")
+        self._heard.append(f"request to {route.request.url}")
         route.abort()
 
     def forgive(self, words: str) -> None:
-        """Browsers report each failed request by themselves: forget complaints with these words."""
-        self.complaints = [complaint for complaint in self.complaints if words not in complaint]
+        """Browsers report each failed request by themselves, sometimes late: complaints with these words do not count,
+        whenever they come."""
+        self._forgiven.append(words)
 
     def sign_in(self, who: Someone) -> "Window":
         self.page.goto(self.url)
