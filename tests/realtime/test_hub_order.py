@@ -304,9 +304,11 @@ def test_rounds_that_are_overtaken_by_the_window_send_everybody_to_the_database(
     ann, bob = stage.socket(ANN, {ROOM: 1}), stage.socket(BOB, {ROOM: 1})
     last = MOST_EVENTS + 50
     # All of them wait for the first, and then come at once.
-    for seq in range(2, MOST_EVENTS + 1):
+    for seq in range(2, MOST_EVENTS + 2):
         stage.hub.publish([message(ROOM, seq)])
-    stage.hub.publish([message(ROOM, 1), *(message(ROOM, seq) for seq in range(MOST_EVENTS + 1, last + 1))])
+    stage.hub.publish([message(ROOM, 1)])
+    assert stage.reader.reads
+    stage.hub.publish([message(ROOM, seq) for seq in range(MOST_EVENTS + 2, last + 1)])
     while stage.reader.reads:
         stage.page()
     assert ann.seqs(ROOM) == bob.seqs(ROOM) == list(range(1, last + 1))
