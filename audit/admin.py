@@ -33,7 +33,9 @@ class VerbFilter(admin.SimpleListFilter):
         return sorted(verbs.items())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(action=self.value()) if self.value() else queryset
+        if self.value() is None:
+            return queryset
+        return queryset.filter(action=self.value()) if self.value() in verbs else queryset.none()
 
 
 @admin.register(Entry)
@@ -47,6 +49,9 @@ class EntryAdmin(EntryModelAdmin):
     show_full_result_count = False
     fields = ("id", "ts", "action", "outcome", "reason", "actor", "actor_role", "session", "object", "conv", "kid")
     actions = None
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup in {"action", "outcome__exact"}
 
     def get_search_results(self, request: HttpRequest, queryset: "QuerySet[Entry]", search_term: str) -> Any:
         wanted = parse_uuid(search_term.strip())

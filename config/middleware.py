@@ -52,6 +52,9 @@ def _refusal(request: HttpRequest) -> Answer | None:
     request_id: str = request.request_id  # type: ignore[attr-defined]  # set by Envelope
     if request.method == "TRACE":
         return problem(MethodNotAllowed(), request_id)
+    if request.path.startswith(ADMIN) and "%00" in request.META.get("QUERY_STRING", ""):
+        # The admin hands parameters to the database as they come, and PostgreSQL knows no NUL in a text.
+        return problem(Invalid("A parameter has a NUL character."), request_id)
     try:
         request.get_host()
     except DisallowedHost:
