@@ -3,6 +3,7 @@
 Three kinds of messages: what a client asks with its reply, what it is told, and control frames (config.control_frames).
 """
 
+import asyncio
 from functools import cache
 from typing import Any
 
@@ -32,7 +33,7 @@ _CHANNEL = "#/channels/chat"
 
 @require_safe
 async def document(request: HttpRequest) -> HttpResponse:
-    return JsonResponse(build())
+    return JsonResponse(await asyncio.to_thread(build))
 
 
 @cache
@@ -79,7 +80,16 @@ class _Shapes:
 
     def components(self) -> Document:
         built: Document = self._schema.registry.build({})
-        return dict(built["schemas"])
+        return dict(_without_marks(built["schemas"]))
+
+
+def _without_marks(node: Any) -> Any:
+    """drf-spectacular marks enumerations for a step that only OpenAPI takes."""
+    if isinstance(node, list):
+        return [_without_marks(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {name: _without_marks(value) for name, value in node.items() if name != "x-spec-enum-id"}
 
 
 def _key(event: str) -> str:

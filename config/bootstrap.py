@@ -36,6 +36,8 @@ def write_environment(data_dir: Path) -> Path | None:
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(content)
+            file.flush()
+            os.fsync(descriptor)  # an empty file after a power cut would be taken for a whole one, its keys lost
         os.link(draft, target)
     except FileExistsError:
         return None

@@ -13,6 +13,7 @@ from core.errors import AppError, Invalid, RequestTimeout, TooLarge
 from core.ids import uuid7
 from core.rest.errors import PROBLEM
 from core.rest.json import dump
+from realtime.heads import HeadersTooLarge
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,10 +25,6 @@ MOST_HEADER_BYTES = 32 * 1024
 MOST_BODY_BYTES = 1 << 20
 LONGEST_ARRIVAL = 60.0
 """Seconds for the whole body: one that trickles, a byte now and then, would hold its memory for hours."""
-
-
-class HeadersTooLarge(AppError):
-    status, code, title = 431, "too_large", "The request has too many or too large headers."
 
 
 class Disconnected(Exception):

@@ -58,7 +58,7 @@ def _without_values(logger: Any, method: str, event: MutableMapping[str, Any]) -
     """An exception's message can quote the row or text it failed on: its class and where it was raised say enough."""
     record = event.get("_record")
     if record is not None:
-        event["event"] = _discreet(record.name, str(event["event"]))
+        event["event"] = _discreet(record, str(event["event"]))
     exc_info = getattr(record, "exc_info", None) or event.pop("exc_info", None)
     if exc_info and exc_info[1] is not None:
         event["error"] = type(exc_info[1]).__name__
@@ -67,10 +67,11 @@ def _without_values(logger: Any, method: str, event: MutableMapping[str, Any]) -
     return event
 
 
-def _discreet(logger: str, message: str) -> str:
-    if logger == "django.request":
-        return "a request failed"  # its own message quotes the path, and a path can be a signed link
-    if logger == "asyncio":
+def _discreet(record: logging.LogRecord, message: str) -> str:
+    if record.name == "django.request":
+        # Its own message quotes the path, and a path can be a signed link.
+        return f"a request failed with {getattr(record, 'status_code', 500)}"
+    if record.name == "asyncio":
         return message.partition("\n")[0]  # below stand the task and its exception, with whatever both hold
     return message
 

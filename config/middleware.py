@@ -10,7 +10,8 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import DisallowedHost
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.db import close_old_connections
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -19,6 +20,7 @@ from config.headers import SECURITY, STRICT_TRANSPORT
 from core.errors import Invalid, MethodNotAllowed
 from core.ids import uuid7
 from core.rest import problem
+from core.rest.errors import PROBLEM
 
 Answer = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Any]
@@ -68,7 +70,7 @@ async def _seal_awaited(request: HttpRequest, answer: Answer | Awaitable[Answer]
 
 def _seal(request: HttpRequest, response: Answer) -> Answer:
     request_id: str = request.request_id  # type: ignore[attr-defined]  # set by Envelope
-    if isinstance(response, HttpResponseNotAllowed):
+    if response.status_code == MethodNotAllowed.status and response["Content-Type"] != PROBLEM:
         response = _explained(response, request_id)
     response["X-Request-ID"] = request_id
     for name, value in SECURITY.items():
@@ -82,8 +84,8 @@ def _seal(request: HttpRequest, response: Answer) -> Answer:
     return response
 
 
-def _explained(response: HttpResponseNotAllowed, request_id: str) -> Answer:
-    """Views outside DRF refuse a method without a word."""
+def _explained(response: Answer, request_id: str) -> Answer:
+    """Django's own views, and those of files, refuse a method without a word."""
     explained = problem(MethodNotAllowed(), request_id)
     explained["Allow"] = response["Allow"]
     return explained
@@ -129,7 +131,13 @@ class _AdminOnly(MiddlewareMixin):
 
 
 class AdminSessions(_AdminOnly, SessionMiddleware):
-    pass
+    """The outermost of the admin's, so what all of them used is given back here."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        finally:
+            close_old_connections()
 
 
 class AdminAuthentication(_AdminOnly, AuthenticationMiddleware):

@@ -1,8 +1,18 @@
 """The OpenAPI document: generated from the views and shapes, with the errors every operation shares."""
 
+import asyncio
+from functools import cache
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_lib_doc_excludes
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+
+from core.rest.views import ApiView
+from core.shapes import Shape
 
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -35,6 +45,25 @@ _SIGNED_IN = {"401": "Sign in, or refresh the token."}
 _BY_ID = {"404": "What does not exist and what the caller may not see answer alike."}
 
 
+@require_safe
+async def document(request: HttpRequest) -> HttpResponse:
+    """JSON; YAML for who asks with `Accept: application/yaml` or `?format=yaml`."""
+    yaml = request.GET.get("format") == "yaml" or "yaml" in request.headers.get("Accept", "")
+    body = await asyncio.to_thread(_rendered, OpenApiYamlRenderer if yaml else OpenApiJsonRenderer)
+    return HttpResponse(body, content_type="application/yaml" if yaml else "application/json")
+
+
+@cache
+def _rendered(renderer: type[OpenApiJsonRenderer | OpenApiYamlRenderer]) -> bytes:
+    """Once per process: it takes a second of work, and anybody may ask."""
+    return bytes(renderer().render(build(), renderer_context={}))
+
+
+@cache
+def build() -> dict[str, Any]:
+    return dict(SchemaGenerator().get_schema(request=None, public=True))
+
+
 class Schema(AutoSchema):
     """Names operations after their route, so that generated clients read well."""
 
@@ -42,12 +71,15 @@ class Schema(AutoSchema):
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
 
 
+def without_description() -> list[type]:
+    """Base classes whose docstrings speak to programmers: a shape without its own has no description."""
+    return [*get_lib_doc_excludes(), Shape, ApiView]
+
+
 def document_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Add the problem component, the bearer scheme, and to each operation the errors it can always answer with."""
-    components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM
-    scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    components.setdefault("securitySchemes", {})["bearer"] = scheme
+    """Add the problem component, and to each operation the errors it can always answer with. To be the last hook: the
+    one for enums builds the components anew."""
+    result["components"]["schemas"]["Problem"] = _PROBLEM
     for path, operations in result["paths"].items():
         for operation in operations.values():
             if isinstance(operation, dict):

@@ -88,7 +88,9 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# From where they lie, without a step that collects them.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -224,6 +226,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["core.rest.OrjsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
     "EXCEPTION_HANDLER": "core.rest.exception_handler",
+    # Addresses answer in JSON and describe themselves at /api/schema: no `?format=`, no OPTIONS.
+    "URL_FORMAT_OVERRIDE": None,
+    "DEFAULT_METADATA_CLASS": None,
     # Nobody is nobody: no stand-in user whose rights a view could look at by mistake.
     "UNAUTHENTICATED_USER": None,
 }
@@ -236,7 +241,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "ConversationKind": "messaging.models.conversation.Kind",
@@ -244,7 +248,10 @@ SPECTACULAR_SETTINGS = {
         "MessageType": "messaging.models.message.Type",
         "UserRole": "accounts.models.Role",
     },
-    "POSTPROCESSING_HOOKS": ["config.openapi.document_problems", "drf_spectacular.hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.document_problems"],
+    # The labels of choices are the choices again.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "GET_LIB_DOC_EXCLUDES": "config.openapi.without_description",
 }
 
 # ---- Logs: one JSON object a line, on standard error. Never a body, a query string, a token or a name. ----

@@ -4,20 +4,19 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from config import asyncapi, errors, health
+from config import asyncapi, errors, health, openapi
 
-schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer])
+docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="chat/index.html"), name="page"),
     path("favicon.ico", RedirectView.as_view(url=static("chat/favicon.svg")), name="favicon"),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("messaging.urls")),
-    path("api/schema", schema, name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/schema", openapi.document, name="schema"),
+    path("api/docs", docs, name="docs"),
     path("api/asyncapi", asyncapi.document, name="asyncapi"),
     path("health", health.health, name="health"),
     path("health/live", health.live, name="health-live"),

@@ -21,6 +21,7 @@ from messaging import events, querysets
 from messaging import serializers as shapes
 
 _FORBIDDEN = {403: OpenApiResponse(description="You can see it, but may not do that.")}
+_MISSING = {404: OpenApiResponse(description="There is no such person, as far as you may know.")}
 _GONE = {410: OpenApiResponse(description="The message has been deleted, or its key destroyed.")}
 _TOO_LARGE = {413: OpenApiResponse(description="The text is longer than a message may be.")}
 _CONFLICT = {409: OpenApiResponse(description="`idempotency_conflict`: this clientMessageId was another message's.")}
@@ -150,7 +151,7 @@ class ConversationsView(ApiView):
     @documented(
         events.create,
         request=shapes.ConversationIn,
-        responses={201: shapes.ConversationOut, 200: shapes.ConversationOut, **_FORBIDDEN},
+        responses={201: shapes.ConversationOut, 200: shapes.ConversationOut, **_FORBIDDEN, **_MISSING},
     )
     def post(self, request: Request) -> Response:
         opened = events.create.run(self.actor, request.data)

@@ -23,6 +23,7 @@ from django.conf import settings
 from audit.writer import writer
 from realtime import draining, protocol
 from realtime.direct import DirectProtocol
+from realtime.heads import BoundedHttp
 from realtime.hub import hub
 from realtime.protocol import CloseCode
 
@@ -44,7 +45,7 @@ def configuration(application: Any, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws=DirectProtocol,
         ws_max_size=settings.MAX_FRAME,
         # Parley has a heartbeat of its own.
@@ -55,7 +56,8 @@ def configuration(application: Any, host: str, port: int) -> uvicorn.Config:
         # Django's LOGGING decides; request lines would put addresses of conversations into a log.
         log_config=None,
         access_log=False,
-        log_level="warning",
+        # Its warnings are about what clients send, and anybody can send any amount of it.
+        log_level="error",
         server_header=False,
         # `X-Forwarded-For` counts as far as TRUSTED_PROXIES says, and is read where it is needed.
         proxy_headers=False,

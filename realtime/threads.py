@@ -35,13 +35,19 @@ async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """
     gate = _gate()
     await _enter(gate)
+    call = asyncio.ensure_future(_call(function, *args, **kwargs))
+    # A thread cannot be stopped. Who gives up waiting leaves it at work, and it keeps its place until it is done: else
+    # clients that ask and go away would fill the pool past the gate.
+    call.add_done_callback(lambda _: gate.release())
+    return await asyncio.shield(call)
+
+
+async def _call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         call = database_sync_to_async(function, thread_sensitive=False, executor=_pool())
         return await call(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
         raise as_unavailable(error) or error from None
-    finally:
-        gate.release()
 
 
 async def _enter(gate: asyncio.Semaphore) -> None:

@@ -4,18 +4,18 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from django.urls import URLPattern, URLResolver, get_resolver
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
+from config.openapi import build
 from core import doors
 from tests.live import Server
 
 
 @pytest.fixture(scope="module")
 def openapi() -> dict[str, Any]:
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
-    return schema
+    return build()
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> list[str]:
@@ -64,6 +64,20 @@ def test_both_documents_are_served_to_anybody(server: Server) -> None:
     assert asyncapi["asyncapi"].startswith("3.")
 
 
+@pytest.mark.parametrize(
+    ("query", "accept", "media_type"),
+    [
+        ("", "*/*", "application/json"),
+        ("?format=yaml", "*/*", "application/yaml"),
+        ("", "application/yaml", "application/yaml"),
+    ],
+)
+def test_openapi_comes_as_json_or_yaml(server: Server, query: str, accept: str, media_type: str) -> None:
+    answer = httpx.get(server.url + "/api/schema" + query, headers={"Accept": accept})
+    assert answer.headers["content-type"] == media_type
+    assert yaml.safe_load(answer.text)["openapi"].startswith("3.1")  # JSON is YAML
+
+
 def test_asyncapi_holds_every_declaration(server: Server) -> None:
     messages = httpx.get(server.url + "/api/asyncapi").json()["components"]["messages"]
     asked = {message["name"] for name, message in messages.items() if name.startswith("request.")}
@@ -72,16 +86,26 @@ def test_asyncapi_holds_every_declaration(server: Server) -> None:
     assert told == set(doors.sends)
 
 
-def test_every_reference_in_asyncapi_leads_somewhere(server: Server) -> None:
-    document = httpx.get(server.url + "/api/asyncapi").json()
-
-    def references(node: Any) -> list[str]:
-        if isinstance(node, dict):
-            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
-            return own + [ref for value in node.values() for ref in references(value)]
-        return [ref for value in node for ref in references(value)] if isinstance(node, list) else []
-
-    for reference in references(document):
+@pytest.mark.parametrize("path", ["/api/schema", "/api/asyncapi"])
+def test_every_reference_leads_somewhere(server: Server, path: str) -> None:
+    document = httpx.get(server.url + path).json()
+    found = references(document)
+    assert len(found) > 20
+    for reference in found:
         place: Any = document
         for step in reference.removeprefix("#/").split("/"):
             place = place[step]
+
+
+def references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [ref for value in node.values() for ref in references(value)]
+    return [ref for value in node for ref in references(value)] if isinstance(node, list) else []
+
+
+def test_no_words_for_programmers_are_in_the_documents(server: Server) -> None:
+    for path in ("/api/schema", "/api/asyncapi"):
+        text = httpx.get(server.url + path).text
+        assert "serializer" not in text
+        assert "x-spec-enum-id" not in text

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 pytestmark = pytest.mark.no_database
 
@@ -69,12 +70,26 @@ def test_without_sound_keys_nothing_starts(name: str, value: str | None) -> None
         ("LIMIT_MESSAGE_NEW", "often"),
         ("LIMIT_SEARCH", "0/60"),
         ("HEARTBEAT", "x"),
+        ("HEARTBEAT", "0"),
+        ("HEARTBEAT", "-1"),
+        ("HEARTBEAT_TIMEOUT", "inf"),
+        ("DATABASE_THREADS", "0"),
+        ("POKE_SHARDS", "0"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("LOG_LEVEL", "LOUD"),
+        ("DATABASE_URL", "mysql://parley:hunter22@db.invalid/parley"),
+        ("DATABASE_URL", "postgresql://parley:hunter22@db.invalid:port/parley"),
+        ("DATABASE_OWNER_URL", "parley:hunter22@db.invalid"),
+        ("REDIS_URL", "hunter22@cache.invalid:6379"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named(name: str, value: str) -> None:
+    """By name only: addresses hold passwords."""
     ended = start(**{name: value})
     assert ended.returncode != 0
-    assert name in ended.stderr
+    assert ended.stderr.startswith(f"Parley does not start: {name} ")
+    assert "Traceback" not in ended.stderr
+    assert "hunter22" not in ended.stderr
 
 
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
@@ -87,6 +102,83 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ended = start(MASTER_KEYS=None, MASTER_KEYS_FILE=str(tmp_path / "missing"))
     assert ended.returncode != 0
     assert "MASTER_KEYS_FILE" in ended.stderr
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    secret = tmp_path / "master"
+    secret.write_bytes(b"k1:\xff\xfe")
+    ended = start(MASTER_KEYS=None, MASTER_KEYS_FILE=str(secret))
+    assert ended.stderr.startswith("Parley does not start: MASTER_KEYS_FILE ")
+
+
+def test_an_environment_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"MASTER_KEYS=\xff\xfe")
+    ended = start(DATA_DIR=str(tmp_path))
+    assert ended.stderr.startswith("Parley does not start: ")
+    assert ".env cannot be read" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def shown(expression: str, **changes: str | None) -> str:
+    """What an expression over the settings comes to, with these changes in the environment."""
+    code = f"from config import settings; print({expression})"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=environment(**changes), capture_output=True, text=True, timeout=60, check=True
+    ).stdout.strip()
+
+
+def test_the_process_s_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=7001\nHEARTBEAT=7\n")
+    assert shown("settings.PORT, settings.HEARTBEAT", DATA_DIR=str(tmp_path), PORT="7002") == "7002 7.0"
+
+
+def test_a_data_directory_may_have_any_name(tmp_path: Path) -> None:
+    data = tmp_path / "a b%20c#d?e"
+    data.mkdir()
+    assert shown("settings.DATABASES['default']['NAME']", DATA_DIR=str(data)) == f"{data}/parley.sqlite3"
+
+
+def test_the_example_holds_a_value_of_the_right_kind_for_each_setting(tmp_path: Path) -> None:
+    """Whoever copies it has only the keys to fill in."""
+    (tmp_path / ".env").write_text(Path(".env.example").read_text())
+    keys = {name: os.environ[name] for name in ("MASTER_KEYS", "MASTER_KEY_ACTIVE", "SECRET_KEY", "JWT_KEYS")}
+    example = dotenv_values(tmp_path / ".env")
+    defaults = shown("settings.LIMITS, settings.ALLOWED_HOSTS, settings.IDLE_TIMEOUT", DATA_DIR=str(tmp_path / "none"))
+    assert (
+        shown("settings.LIMITS, settings.ALLOWED_HOSTS, settings.IDLE_TIMEOUT", DATA_DIR=str(tmp_path), **keys)
+        == defaults
+    )
+    assert len(example) > 30
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "True channels.layers.InMemoryChannelLayer False"),
+        (
+            {"DATABASE_URL": "postgresql://app@db.invalid/parley", "REDIS_URL": "redis://cache.invalid/0"},
+            "False channels_redis.pubsub.RedisPubSubChannelLayer False",
+        ),
+        (
+            {
+                "DATABASE_URL": "postgresql://app@db.invalid/parley",
+                "DATABASE_OWNER_URL": "postgresql://owner@db.invalid/parley",
+            },
+            "False channels.layers.InMemoryChannelLayer True",
+        ),
+        (
+            {
+                "DATABASE_URL": "postgresql://app@db.invalid/parley",
+                "DATABASE_OWNER_URL": "postgresql://app@db.invalid/parley",
+            },
+            "False channels.layers.InMemoryChannelLayer False",
+        ),
+    ],
+)
+def test_the_parts_follow_from_where_the_data_is(changes: dict[str, str], expected: str) -> None:
+    parts = "settings.EMBEDDED, settings.CHANNEL_LAYERS['default']['BACKEND'], 'owner' in settings.DATABASES"
+    assert shown(parts, **changes) == expected
 
 
 def deploy_check(**changes: str | None) -> str:
@@ -105,6 +197,18 @@ def deploy_check(**changes: str | None) -> str:
         ({"DATABASE_URL": "postgresql://app@db.invalid/parley"}, "parley.E005"),
         ({}, "parley.W001"),
         ({"DATABASE_URL": "postgresql://app@db.invalid/parley"}, "parley.W002"),
+        ({"DATABASE_URL": "postgresql://app@db.invalid/parley"}, "parley.W003"),
+        ({"DATABASE_URL": "postgresql://app@db.invalid/parley", "REDIS_URL": "redis://cache.invalid/0"}, "parley.W005"),
+        ({}, "parley.W004"),
+        ({"SECRET_KEY": "only-a-few-characters"}, "parley.E006"),
+        ({"SECRET_KEY": "abc" * 20}, "parley.E006"),
+        (
+            {
+                "DATABASE_URL": "postgresql://app@db.invalid/parley",
+                "DATABASE_OWNER_URL": "postgresql://app@db.invalid/parley?connect_timeout=1",
+            },
+            "parley.E005",
+        ),
     ],
 )
 def test_what_must_not_reach_production_is_said(changes: dict[str, str], found: str) -> None:
@@ -119,4 +223,14 @@ def test_a_sound_production_has_nothing_to_fear() -> None:
         REDIS_URL="rediss://cache.invalid/0",
         TRUSTED_PROXIES="1",
     )
-    assert "parley." not in report
+    assert "System check identified no issues" in report
+
+
+def test_connections_that_stay_on_the_machine_need_no_certificates() -> None:
+    report = deploy_check(
+        DATABASE_OWNER_URL="postgresql://owner@localhost/parley",
+        DATABASE_URL="postgresql://app@%2Frun%2Fpostgresql/parley",
+        REDIS_URL="redis://127.0.0.1/0",
+    )
+    assert "parley.W003" not in report
+    assert "parley.W005" not in report

@@ -1,11 +1,15 @@
 """What is found before the first client comes: declarations that contradict themselves, settings, a taken address."""
 
+import os
+import re
+import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from subprocess import run
+from subprocess import PIPE, Popen, run
 
+import httpx
 import pytest
 from django.core import checks
 from pytest_django import Settings
@@ -16,6 +20,8 @@ from core.actor import Actor
 from core.doors import Receives
 from core.shapes import Shape
 from realtime import wiring
+from tests.people import Person
+from tests.sockets import connect_to
 
 pytestmark = pytest.mark.core
 
@@ -86,3 +92,30 @@ def test_a_taken_address_is_one_sentence(database: None) -> None:
     assert ended.returncode == 1
     assert f"port {port}" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_says_where_it_listens_and_ends_with_0(database: None, signal_number: signal.Signals) -> None:
+    """Without connections there is nobody to wait for."""
+    command = [sys.executable, "manage.py", "serve", "--port", "0"]
+    with Popen(command, stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert re.fullmatch(r"Parley listens on http://127\.0\.0\.1:\d+\n", line)
+        assert httpx.get(line.split()[-1] + "/health/live", trust_env=False).status_code == 200
+        process.send_signal(signal_number)
+        assert process.wait(20) == 0
+
+
+def test_a_second_interrupt_ends_at_once(database: None, pat1: Person) -> None:
+    command = [sys.executable, "manage.py", "serve", "--port", "0"]
+    with Popen(command, stdout=PIPE, text=True, env={**os.environ, "DRAIN_SPREAD": "20"}) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        clients = [connect_to(url, pat1.token) for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        clients[0].next_frame_where(lambda frame: frame.get("type") == "drain")
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+        for client in clients:
+            client.close()

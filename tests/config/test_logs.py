@@ -1,0 +1,137 @@
+"""What a log line holds: what happened, on whose request, where in the code; never what somebody said."""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connection
+
+from config import logs
+from tests.live import Server
+
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture
+def as_configured() -> Iterator[logging.Logger]:
+    """The root logger, which the test may configure; put back afterwards."""
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
+    yield root
+    root.handlers, threading.excepthook = handlers, hook
+    root.setLevel(level)
+
+
+@pytest.fixture
+def lines(as_configured: logging.Logger) -> list[dict[str, Any]]:
+    """Every line that is logged from now on, as an operator's collector would read it; the test's own client apart."""
+    found: list[dict[str, Any]] = []
+    logs.configure_logging("INFO", readable=False)
+    [configured] = as_configured.handlers
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.name != "httpx":
+                found.append(json.loads(configured.format(record)))
+
+    as_configured.handlers = [Collector()]
+    return found
+
+
+@pytest.mark.no_database
+def test_a_line_is_one_json_object_with_time_level_and_logger(lines: list[dict[str, Any]]) -> None:
+    logging.getLogger("parley.test").warning("%d things happened", 3)
+    [line] = lines
+    assert (line["event"], line["level"], line["logger"]) == ("3 things happened", "warning", "parley.test")
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.no_database
+def test_of_an_exception_there_is_its_class_and_its_place_but_not_its_words(lines: list[dict[str, Any]]) -> None:
+    try:
+        raise ValueError(CANARY)
+    except ValueError:
+        logging.getLogger("parley.test").exception("it failed")
+    [line] = lines
+    assert line["error"] == "ValueError"
+    assert "test_logs.py" in line["where"][0]
+    assert CANARY not in json.dumps(line)
+
+
+@pytest.mark.no_database
+def test_a_forgotten_tasks_exception_is_not_quoted(lines: list[dict[str, Any]]) -> None:
+    async def fail() -> None:
+        raise ValueError(CANARY)
+
+    async def forget() -> None:
+        task = asyncio.ensure_future(fail())
+        await asyncio.wait([task])
+        del task
+
+    asyncio.run(forget())
+    assert [line["event"] for line in lines] == ["Task exception was never retrieved"]
+    assert lines[0]["error"] == "ValueError"
+    assert CANARY not in json.dumps(lines)
+
+
+@pytest.mark.no_database
+def test_a_thread_that_dies_is_logged_without_its_words(lines: list[dict[str, Any]]) -> None:
+    def die() -> None:
+        raise ValueError(CANARY)
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    assert [(line["event"], line["error"]) for line in lines] == [("a thread died", "ValueError")]
+    assert CANARY not in json.dumps(lines)
+
+
+@pytest.mark.core
+def test_a_defect_is_a_500_that_gives_nothing_away(
+    server: Server, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to the client nor to the log; the id of the request is in both."""
+
+    def fail() -> dict[str, int]:
+        raise KeyError(CANARY)
+
+    monkeypatch.setattr(server.hub, "counts", fail)
+    answer = httpx.get(f"{server.url}/health?token={CANARY}", headers={"Authorization": CANARY, "Cookie": CANARY})
+    assert (answer.status_code, answer.json()["code"]) == (500, "defect")
+    assert answer.headers["cache-control"] == "no-store"
+    assert CANARY not in answer.text
+    [line] = [line for line in lines if line["logger"] == "django.request"]
+    assert (line["event"], line["error"]) == ("a request failed with 500", "KeyError")
+    assert line["request_id"] == answer.json()["requestId"] == answer.headers["x-request-id"]
+    assert CANARY not in json.dumps(lines)
+
+
+@pytest.mark.core
+def test_what_clients_do_wrong_is_not_logged(server: Server, lines: list[dict[str, Any]]) -> None:
+    httpx.get(f"{server.url}/api/v1/{CANARY}?q={CANARY}")
+    httpx.get(f"{server.url}/health/live", headers={"Host": f"{CANARY}.example"})
+    httpx.post(f"{server.url}/api/v1/auth/token", content=CANARY, headers={"Content-Type": "application/json"})
+    assert lines == []
+
+
+def test_a_query_is_not_logged_with_its_parameters(lines: list[dict[str, Any]]) -> None:
+    logging.getLogger().setLevel(logging.DEBUG)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s", [CANARY])
+    assert CANARY not in json.dumps(lines)
+
+
+@pytest.mark.no_database
+def test_while_developing_lines_are_for_people(
+    as_configured: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure_logging("INFO", readable=True)
+    logging.getLogger("parley.test").info("it works")
+    shown = capsys.readouterr().err
+    assert "it works" in shown
+    assert not shown.startswith("{")
