@@ -57,6 +57,8 @@ def _check_headers(scope: Scope) -> None:
     size = sum(len(name) + len(value) for name, value in headers) + len(scope["path"]) + len(query)
     if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
         raise HeadersTooLarge
+    if scope["http_version"] != "1.0" and sum(name == b"host" for name, _ in headers) != 1:
+        raise Invalid("A request names its host, once.")  # RFC 9112, 3.2
     if not query.isascii():
         raise Invalid("An address is ASCII; write other characters as %XX.")  # RFC 3986, 2
     announced = next((value for name, value in headers if name == b"content-length"), b"0")

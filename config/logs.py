@@ -33,7 +33,13 @@ def configure_logging(level: str, *, readable: bool) -> None:
     root.setLevel(level)
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(quiet)
+    logging.getLogger("uvicorn.error").addFilter(_not_about_a_client)
     threading.excepthook = _log_dead_thread
+
+
+def _not_about_a_client(record: logging.LogRecord) -> bool:
+    """uvicorn calls it an error of the server when a client sends a text frame that is no text."""
+    return not (record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError))
 
 
 def _log_dead_thread(ended: threading.ExceptHookArgs) -> None:

@@ -27,6 +27,7 @@ from core.errors import (
 from core.rest.json import dump
 
 PROBLEM = "application/problem+json"
+DEFECT = 500
 
 _DRF: dict[type[Exception], type[AppError]] = {
     drf.NotAuthenticated: Unauthenticated,
@@ -65,6 +66,9 @@ def problem(error: AppError, request_id: str) -> HttpResponse:
         response["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
     if isinstance(error, Unauthenticated):
         response["WWW-Authenticate"] = "Bearer"
+    if error.status != DEFECT:
+        # Django would log every 503 as a failure of its own: anybody could ring the operator's alarm.
+        response._has_been_logged = True  # type: ignore[attr-defined]  # the mark that Django itself sets and reads
     return response
 
 

@@ -78,6 +78,21 @@ def test_what_is_no_http_is_a_problem_too(server: Server, garbage: bytes) -> Non
     assert (status, problem["code"]) == (b"400", "invalid")
 
 
+@pytest.mark.parametrize("hosts", ["", "Host: 127.0.0.1\r\nHost: 127.0.0.1\r\n"], ids=["none", "two"])
+def test_a_request_names_its_host_once(server: Server, hosts: str) -> None:
+    """RFC 9112, 3.2: two servers in a row must not disagree about whom a request is for."""
+    with connection_to(server) as connection:
+        connection.sendall(f"GET /health/live HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
+        status, problem = problem_in(everything(connection))
+    assert (status, problem["code"]) == (b"400", "invalid")
+
+
+def test_a_request_of_http_1_0_needs_no_host(server: Server) -> None:
+    with connection_to(server) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        assert everything(connection).split()[1] == b"200"
+
+
 def test_a_long_address_is_refused(server: Server) -> None:
     assert httpx.get(server.url + "/" + "a" * 40_000).status_code == 431
 
@@ -171,7 +186,7 @@ async def answer_to(scope: dict[str, Any], *received: Message) -> list[Message]:
     async def app(scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
         sent.append({"type": "reached", "body": (await receive())["body"]})
 
-    whole = {"type": "http", "path": "/", "query_string": b"", "headers": [], **scope}
+    whole = {"type": "http", "http_version": "1.0", "path": "/", "query_string": b"", "headers": [], **scope}
     await bounds.bounded(app)(whole, receive, send)
     return sent
 

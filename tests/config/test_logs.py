@@ -12,7 +12,10 @@ import pytest
 from django.db import connection
 
 from config import logs
+from realtime import draining
 from tests.live import Server
+from tests.people import Person
+from tests.sockets import connect, raw_frame, send_raw
 
 CANARY = "canary-7f3a"
 
@@ -117,6 +120,25 @@ def test_what_clients_do_wrong_is_not_logged(server: Server, lines: list[dict[st
     httpx.get(f"{server.url}/health/live", headers={"Host": f"{CANARY}.example"})
     httpx.post(f"{server.url}/api/v1/auth/token", content=CANARY, headers={"Content-Type": "application/json"})
     assert lines == []
+
+
+@pytest.mark.core
+def test_not_ready_and_not_now_ring_no_alarm(server: Server, lines: list[dict[str, Any]]) -> None:
+    """Anybody can ask while the server drains or its database is away, as often as they like."""
+    draining.begin()
+    try:
+        assert httpx.get(f"{server.url}/health/ready").status_code == 503
+    finally:
+        draining.reset()
+    assert lines == []
+
+
+@pytest.mark.core
+def test_a_text_frame_that_is_no_text_rings_no_alarm(server: Server, pat1: Person, lines: list[dict[str, Any]]) -> None:
+    with connect(server, pat1.token) as client:
+        send_raw(client, raw_frame(1, b"\xc3\x28"))
+        assert client.closed_with() == 1007
+    assert [line for line in lines if line["logger"].startswith("uvicorn")] == []
 
 
 def test_a_query_is_not_logged_with_its_parameters(lines: list[dict[str, Any]]) -> None:

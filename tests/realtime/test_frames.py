@@ -21,7 +21,7 @@ from core.limits import Rate
 from messaging.models import Message
 from tests.live import Server
 from tests.people import Person, open_clinical
-from tests.sockets import Client, Refusal, connect
+from tests.sockets import Client, Refusal, connect, raw_frame, send_raw
 
 pytestmark = pytest.mark.core
 
@@ -35,27 +35,6 @@ def resident_kib() -> int:
     """What this process, the server in it, holds in memory."""
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-
-
-def raw_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    """A client's frame with a mask of zeros (RFC 6455 5.2)."""
-    size = len(payload)
-    if size < 126:
-        head = struct.pack("!BB", (0x80 if fin else 0) | opcode, 0x80 | size)
-    elif size < 65536:
-        head = struct.pack("!BBH", (0x80 if fin else 0) | opcode, 0xFE, size)
-    else:
-        head = struct.pack("!BBQ", (0x80 if fin else 0) | opcode, 0xFF, size)
-    return head + b"\0\0\0\0" + payload
-
-
-def send_raw(client: Client, data: bytes) -> None:
-    """Past the library, which would not say such things."""
-    try:
-        client.connection.socket.sendall(data)
-    except (BrokenPipeError, ConnectionResetError):
-        # The server has had enough before all of it was sent.
-        return
 
 
 def still_answers(client: Client) -> bool:

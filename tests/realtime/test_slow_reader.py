@@ -15,8 +15,7 @@ from core.limits import Rate
 from realtime.wires import HIGH_WATER
 from tests.live import Server
 from tests.people import Person, open_clinical
-from tests.realtime.test_frames import raw_frame
-from tests.sockets import connect
+from tests.sockets import connect, raw_frame
 
 pytestmark = pytest.mark.core
 
