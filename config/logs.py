@@ -20,6 +20,8 @@ _QUIET = {
     "django.db.backends": logging.INFO,
     "uvicorn.access": logging.CRITICAL,
     "websockets": logging.WARNING,
+    # A traceback every second while Redis is away; realtime.pokes says it once.
+    "channels_redis": logging.CRITICAL,
     "asyncio": logging.WARNING,
 }
 

@@ -136,8 +136,14 @@ POKE_SHARDS = env.integer("POKE_SHARDS", 1)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        # redis-py 8 ends idle reads after 5 s by default, and with them every idle subscription.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+        "CONFIG": {
+            # redis-py 8 ends idle reads after 5 s by default, and with them every idle subscription. A connection
+            # whose other end is gone without a word is noticed by TCP.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_keepalive": True}],
+            # Pokes hold ids: whoever reads Redis shall not see who talks to whom, and whoever writes to it shall not
+            # speak to anybody's sockets.
+            "symmetric_encryption_keys": [f"channel layer {SECRET_KEY}"],
+        },
     }
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
@@ -184,6 +190,7 @@ HEARTBEAT = env.seconds("HEARTBEAT", 30)
 HEARTBEAT_TIMEOUT = env.seconds("HEARTBEAT_TIMEOUT", 60)
 IDLE_TIMEOUT = env.seconds("IDLE_TIMEOUT", 1800)
 SWEEP_INTERVAL = env.seconds("SWEEP_INTERVAL", 15)
+POLL_INTERVAL = env.seconds("POLL_INTERVAL", 1)
 STALL_TIMEOUT = env.seconds("STALL_TIMEOUT", 30)
 DRAIN_SPREAD = env.seconds("DRAIN_SPREAD", 20, least=0)
 MAX_FRAME = env.integer("MAX_FRAME", 65536)

@@ -32,6 +32,7 @@ def wire() -> None:
     audit_writer.register(SendDraft, store_sends)
     verify.extra_checks.append(check_bodies)
     realtime.visible_streams = querysets.visible_streams
+    realtime.begun_since = querysets.begun_since
     realtime.render = render_events
     sharing.shares_conversation = querysets.shares_conversation
     sharing.people_sharing_with = querysets.people_sharing_with

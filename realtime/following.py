@@ -109,12 +109,15 @@ class Follower(Outlet):
             feed.drop(self)
             self.follow(feed, back.first_seq or 1, max(cursor, back.at - 1))
 
-    def join(self, feed: Feed, change: Change) -> None:
-        """Its user belongs to this stream since the event of that number."""
+    def join(self, feed: Feed, change: Change) -> bool:
+        """Its user belongs to this stream since the event of that number. False when that was known."""
         if feed in self.limits:
             self.returns[feed] = change
         elif feed not in self.feeds:
             self.follow(feed, change.first_seq or 1, max(change.at - 1, 0))
+        else:
+            return False
+        return True
 
     def fall_behind(self, feed: Feed, cursor: int) -> None:
         """Called by the feed: the event after `cursor` could not be written."""

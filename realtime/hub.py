@@ -109,8 +109,9 @@ class Hub:
         """An ephemeral event to all sockets that follow the stream."""
         self._inbox.put(partial(self._tell_stream, stream_id, event, data))
 
-    def follow(self, user_ids: Iterable[UUID], stream_id: UUID, first_seq: int, joined_seq: int = 0) -> None:
-        """These people belong to the stream since event `joined_seq` and may see it from `first_seq` on."""
+    def follow(self, user_ids: Iterable[UUID], stream_id: UUID, first_seq: int, joined_seq: int = 1) -> None:
+        """These people belong to the stream since event `joined_seq`, or 1 when they began it, and may see it from
+        `first_seq` on. A repeat does nothing."""
         self._inbox.put(partial(self._follow, user_ids, stream_id, first_seq, joined_seq))
 
     def unfollow(self, user_ids: Iterable[UUID], stream_id: UUID) -> None:
@@ -145,6 +146,8 @@ class Hub:
         """Have it follow these streams. Returns the feeds whose head must be known before the socket can begin."""
         for stream_id, first_seq in socket.with_changes(visible).items():
             socket.follow_from_head(self._feed(stream_id), first_seq)
+            if stream_id not in visible:
+                socket.tell(_membership("conversation:added", stream_id))
         return [feed for feed in socket.feeds if feed.window is None]
 
     def leave(self, socket: Socket) -> None:
@@ -225,13 +228,15 @@ class Hub:
     # Memberships.
 
     def _follow(self, user_ids: Iterable[UUID], stream_id: UUID, first_seq: int, joined_seq: int) -> None:
-        change, frame = Change(joined_seq, first_seq), _membership("conversation:added", stream_id)
+        # Who began the stream came before its first event, which can be their leaving.
+        since = joined_seq if joined_seq > 1 else 0
+        change, frame = Change(since, first_seq), _membership("conversation:added", stream_id)
         for user_id in user_ids:
             if self._note(user_id, stream_id, change):
                 for socket in [*self._users.get(user_id, ())]:
-                    if not socket.opening:
-                        socket.join(self._feed(stream_id), change)
-                    socket.tell(frame)
+                    # While it opens it notes the change, and is told with the end of its opening.
+                    if not socket.opening and socket.join(self._feed(stream_id), change):
+                        socket.tell(frame)
 
     def _unfollow(self, user_ids: Iterable[UUID], stream_id: UUID) -> None:
         feed, frame = self.feeds.get(stream_id), _membership("conversation:removed", stream_id)

@@ -13,6 +13,8 @@ from core.errors import AppError
 from realtime import draining, revocation
 from realtime.catchup import CatchUp
 from realtime.hub import hub
+from realtime.pokes import pokes
+from realtime.polling import Poll
 from realtime.pulse import Pulse
 
 log = logging.getLogger(__name__)
@@ -25,16 +27,20 @@ class Running:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.catchup, self.pulse = CatchUp(hub), Pulse(hub)
+        self.catchup, self.pulse, self.poll = CatchUp(hub), Pulse(hub), Poll(hub)
         self._stop_work = threading.Event()
         self._worker: threading.Thread | None = None
         hub.bind(loop, self.catchup)
         self._tasks = [
             loop.create_task(_for_ever(self.catchup.run)),
             loop.create_task(_for_ever(self.pulse.run)),
+            loop.create_task(_for_ever(partial(_every, "POLL_INTERVAL", self.poll.look))),
             loop.create_task(_for_ever(partial(_every, "HEARTBEAT", self.pulse.compare_heads))),
             loop.create_task(_for_ever(partial(_every, "SWEEP_INTERVAL", partial(revocation.sweep, hub)))),
         ]
+        if settings.REDIS_URL:
+            pokes.bind(loop)
+            self._tasks += [loop.create_task(_for_ever(work)) for work in (pokes.send, pokes.receive)]
         if settings.EMBEDDED:
             self._worker = threading.Thread(target=jobs.run_loop, args=[self._stop_work], name="worker", daemon=True)
             self._worker.start()
@@ -46,6 +52,8 @@ class Running:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.catchup.stop()
         hub.unbind()
+        if settings.REDIS_URL:
+            await pokes.close()
         if self._worker is not None:
             await asyncio.to_thread(self._worker.join, _WORKER_PATIENCE)
 

@@ -5,10 +5,12 @@ Both sides promise the same.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Max
 
 from core.time import now
 from realtime.models import Event, Stream
@@ -72,6 +74,21 @@ def select(spans: Sequence[Span], limit: int) -> list[Event]:
     if connection.vendor == "postgresql":
         return _select_lateral(spans, limit)
     return [event for span in spans for event in _select_one(span, limit)]
+
+
+def database_time() -> datetime:
+    """What the database's clock says (aware, UTC): the clock of `created_at`."""
+    if connection.vendor != "postgresql":
+        return now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [moment] = cursor.fetchone()
+    return cast(datetime, moment)
+
+
+def heads_since(moment: datetime) -> dict[UUID, int]:
+    """The streams with events inserted after this moment, and the number of each one's newest."""
+    return dict(Event.objects.filter(created_at__gt=moment).values_list("stream_id").annotate(Max("seq")))
 
 
 def _insert_arrays(events: Sequence[Event]) -> None:

@@ -27,10 +27,10 @@ class Standings:
         self._latest: OrderedDict[tuple[UUID, UUID], Change] = OrderedDict()
 
     def note(self, user_id: UUID, stream_id: UUID, change: Change) -> bool:
-        """Remember the change; False when a later one is known already, so that this one is to be ignored."""
+        """Remember the change; False when it or a later one is known already, so that it is to be ignored."""
         key = user_id, stream_id
         known = self._latest.get(key)
-        if known is not None and known.at > change.at:
+        if known is not None and (known.at > change.at or known == change):
             return False
         self._latest[key] = change
         self._latest.move_to_end(key)

@@ -24,6 +24,7 @@ from encryption.keyring import keyring
 from realtime import rows, wiring
 from realtime.hub import Published, hub
 from realtime.models import Event, Stream
+from realtime.pokes import pokes
 from realtime.rows import Span
 
 PAGE = 200
@@ -138,3 +139,4 @@ def _frame(row: Event, data: dict[str, Any]) -> dict[str, Any]:
 def _publish(events: Sequence[NewEvent], stored: Sequence[Event]) -> None:
     pairs = zip(events, stored, strict=True)
     hub.publish([Published(row.stream_id, row.seq, _frame(row, event.data or {})) for event, row in pairs])
+    pokes.moved({event.stream.id: event.stream.head_seq for event in events})

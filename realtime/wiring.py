@@ -19,6 +19,16 @@ class Ticket:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A membership that began: the person belongs to the stream since event `joined_seq`, or from its beginning on."""
+
+    user_id: UUID
+    stream_id: UUID
+    first_seq: int
+    joined_seq: int
+
+
 class AccountDisabled(TokenRevoked):
     """The token's session ended because its account was disabled."""
 
@@ -36,6 +46,9 @@ ended_sessions: Callable[[Collection[UUID]], dict[UUID, int]] = not_wired
 
 visible_streams: Callable[[UUID], dict[UUID, int]] = not_wired
 """User → the conversations whose events this person receives, each with the first seq they may see. By messaging."""
+
+begun_since: Callable[[datetime], Sequence[Begun]] = not_wired
+"""A moment of the database's clock → the memberships that began after it and last. By messaging."""
 
 render: Callable[[Sequence[Event]], list[dict[str, Any]]] = not_wired
 """Events about messages → the `data` of each, in the same order, the same for every receiver. By messaging."""

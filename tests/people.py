@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import httpx
@@ -23,7 +23,6 @@ from accounts.services.signing_in import actor_of
 from core.actor import SYSTEM, Actor
 from messaging.opening import find_opening
 from messaging.services import create_conversation
-from tests.live import Server
 
 PASSWORD = "correct horse battery staple"
 
@@ -85,12 +84,19 @@ def bearer(who: User | Person | str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def client_for(who: User | Person | str, server: Server) -> httpx.Client:
+class Answering(Protocol):
+    """A running server, in this process (tests.live) or beside it (tests.processes)."""
+
+    @property
+    def url(self) -> str: ...
+
+
+def client_for(who: User | Person | str, server: Answering) -> httpx.Client:
     """A REST client of the live server, signed in; to be used in a `with`."""
     return httpx.Client(base_url=server.url, headers=bearer(who), timeout=30, trust_env=False)
 
 
-def anonymous_client(server: Server, **more: Any) -> httpx.Client:
+def anonymous_client(server: Answering, **more: Any) -> httpx.Client:
     """The same without anybody signed in."""
     return httpx.Client(base_url=server.url, timeout=30, trust_env=False, **more)
 

@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.models import UUIDModel
-from core.time import now
 from messaging.models.conversation import Conversation
+from realtime.models import DatabaseClock
 
 
 class Role(models.TextChoices):
@@ -26,7 +26,7 @@ class Membership(UUIDModel):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships", db_index=False)
     role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
     joined_seq = models.PositiveBigIntegerField(default=1)
-    joined_at = models.DateTimeField(default=now, editable=False)
+    joined_at = models.DateTimeField(db_default=DatabaseClock(), db_index=True, editable=False)
     left_seq = models.PositiveBigIntegerField(null=True)
     left_at = models.DateTimeField(null=True)
     is_muted = models.BooleanField(default=False)

@@ -8,6 +8,7 @@ from messaging.querysets.conversations import (
     unread_counts,
 )
 from messaging.querysets.members import (
+    begun_since,
     may_moderate,
     members_of,
     membership_of,
@@ -34,6 +35,7 @@ from messaging.querysets.messages import (
 )
 
 __all__ = [
+    "begun_since",
     "conversation_between",
     "conversation_row",
     "conversations_of",

@@ -1,6 +1,7 @@
 """Members: who belongs to a conversation, since when, and whom somebody knows through it."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from messaging.models.conversation import History
 from messaging.policies import Removal
 from messaging.prepared import Prepared
 from messaging.rows import SEAT_FIELDS, STAY_FIELDS, Seat, Sight, Stay, first_seq
+from realtime.wiring import Begun
 
 
 def not_found(conversation_id: UUID) -> NotFound:
@@ -88,6 +90,13 @@ def visible_streams(user_id: UUID) -> dict[UUID, int]:
     """The conversations whose events this person receives, each with the first number they may see."""
     rows = _present(user=user_id).values_list("conversation_id", "conversation__history", "joined_seq")
     return {conversation_id: first_seq(history, joined_seq) for conversation_id, history, joined_seq in rows}
+
+
+def begun_since(moment: datetime) -> list[Begun]:
+    """The stays that began after this moment of the database's clock and last, in conversations that are there."""
+    rows = Membership.objects.filter(joined_at__gt=moment, left_seq=None, conversation__deleted_at=None)
+    fields = rows.values_list("user_id", "conversation_id", "conversation__history", "joined_seq")
+    return [Begun(user, stream, first_seq(history, joined), joined) for user, stream, history, joined in fields]
 
 
 def people_sharing_with(user_id: UUID) -> QuerySet[Membership, Any]:

@@ -1,14 +1,8 @@
 """Shutting down under load: nothing acknowledged is lost, and clients are told to come back."""
 
-import os
 import signal
-import socket as sockets
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -17,43 +11,10 @@ from websockets.sync.client import connect as open_websocket
 
 from messaging.models import Message
 from tests.people import Person, open_clinical
-from tests.sockets import Client, connect_to
+from tests.processes import served
+from tests.sockets import Client, connect
 
 pytestmark = pytest.mark.core
-
-
-def free_port() -> int:
-    with sockets.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@contextmanager
-def served(**environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`manage.py serve` as a process of its own, on the database of this test; ended for certain afterwards."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port)], env={**os.environ, **environment}
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for_life(url, process)
-        yield process, url
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def wait_for_life(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended at start-up"
-        try:
-            if httpx.get(f"{url}/health/live").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail("the server did not answer within 30 s")
 
 
 def send_until_closed(client: Client, conversation: str, acknowledged: list[str]) -> None:
@@ -72,17 +33,17 @@ def test_sigterm_under_load_loses_nothing_that_was_acknowledged(pat1: Person, do
     conversation = open_clinical(pat1, doc1)
     acknowledged: list[str] = []
     limits = {"LIMIT_MESSAGE_NEW": "1000000/60", "LIMIT_FRAMES": "100000/1", "DRAIN_SPREAD": "2"}
-    with served(**limits) as (process, url), connect_to(url, pat1.token) as idle, connect_to(url, doc1.token) as busy:
+    with served(**limits) as server, connect(server, pat1.token) as idle, connect(server, doc1.token) as busy:
         sender = threading.Thread(target=send_until_closed, args=(busy, conversation, acknowledged))
         sender.start()
         while len(acknowledged) < 50:
             time.sleep(0.01)
         begin = time.monotonic()
-        process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
         drain = idle.next_frame_where(lambda frame: frame.get("type") == "drain", timeout=15)
         assert 0 <= drain["reconnectInMs"] <= 20_000
         assert idle.closed_with(timeout=25) == 1012
-        assert process.wait(30) == 0
+        assert server.process.wait(30) == 0
         assert time.monotonic() - begin < 30
         sender.join(10)
     stored = {str(pk) for pk in Message.objects.values_list("id", flat=True)}
@@ -90,10 +51,10 @@ def test_sigterm_under_load_loses_nothing_that_was_acknowledged(pat1: Person, do
 
 
 def test_while_draining_nobody_new_is_let_in(pat1: Person) -> None:
-    with served(DRAIN_SPREAD="3") as (process, url), connect_to(url, pat1.token) as client:
-        process.send_signal(signal.SIGTERM)
+    with served(DRAIN_SPREAD="3") as server, connect(server, pat1.token) as client:
+        server.process.send_signal(signal.SIGTERM)
         client.next_frame_where(lambda frame: frame.get("type") == "drain", timeout=15)
         with pytest.raises((OSError, httpx.TransportError)):  # noqa: PT012  either door must be closed
-            httpx.get(f"{url}/health/ready", timeout=2).raise_for_status()
-            open_websocket(url.replace("http", "ws") + "/ws/chat", open_timeout=2)
-        assert process.wait(30) == 0
+            httpx.get(f"{server.url}/health/ready", timeout=2).raise_for_status()
+            open_websocket(server.ws_url, open_timeout=2)
+        assert server.process.wait(30) == 0

@@ -1,0 +1,183 @@
+"""How server processes wake each other: pokes over the channel layer, which is Redis.
+
+A poke says which streams have moved, and up to where, and repeats what was announced to the sockets of one process for
+the sockets of the others. It holds ids and numbers, never what somebody wrote, and is encrypted by the layer, so that
+whoever reads Redis does not see who talks to whom and whoever writes to it cannot speak to anybody's sockets.
+
+Nothing depends on a poke. One that is lost, doubled or late does no harm: streams that moved and memberships that began
+are found by `polling` within about a second, sessions that ended by `revocation` within 15 s, and what is lost for good
+was ephemeral. So the sender never waits long and never repeats.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from channels.layers import BaseChannelLayer, get_channel_layer
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import RedisError
+
+from realtime.hub import Hub, hub
+from realtime.inbox import Inbox
+from realtime.protocol import CloseCode
+
+log = logging.getLogger(__name__)
+
+LONGEST_SEND = 1.0
+"""Seconds. A Redis that hangs holds up nobody but the next poke, and what gathers meanwhile goes with it."""
+
+RETRY = 1.0
+_MOST_ANNOUNCEMENTS = 1000
+
+_UNREACHABLE = (RedisError, OSError, TimeoutError)
+
+
+def _ids(values: Iterable[str]) -> list[UUID]:
+    return [UUID(value) for value in values]
+
+
+_ANNOUNCEMENTS: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any], ...]]] = {
+    "follow": (Hub.follow, (_ids, UUID, int, int)),
+    "unfollow": (Hub.unfollow, (_ids, UUID)),
+    "tell_users": (Hub.tell_users, (_ids, str, dict)),
+    "tell_stream": (Hub.tell_stream, (UUID, str, dict)),
+    "close_session": (Hub.close_session, (UUID, CloseCode)),
+    "close_user": (Hub.close_user, (UUID, CloseCode)),
+}
+"""What one process may ask of another's hub, and how to read the arguments."""
+
+
+class Pokes:
+    """Those of one process. Threads call `moved` and `announce`; everything else happens on the event loop."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._inbox = Inbox()
+        self._heads: dict[UUID, int] = {}
+        self._announcements: deque[tuple[Any, ...]] = deque(maxlen=_MOST_ANNOUNCEMENTS)
+        self._wake = asyncio.Event()
+        self._sender = uuid4().hex
+        self._reachable = True
+
+    def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """From now on pokes are sent from this loop; None stops it, and in a process without one nothing is sent."""
+        self._inbox.bind(loop)
+        self._heads.clear()
+        self._announcements.clear()
+        self._wake = asyncio.Event()
+
+    async def close(self) -> None:
+        """Let go of the connections; nothing is sent any more."""
+        self.bind(None)
+        await _layer().flush()
+
+    # Entry points, from any thread.
+
+    def moved(self, heads: Mapping[UUID, int]) -> None:
+        """These streams have events up to these numbers, committed."""
+        self._inbox.put(partial(self._note_heads, heads))
+
+    def announce(self, what: str, *args: Any) -> None:
+        """Have the other processes call this entry point of their hubs, with arguments that JSON can hold."""
+        self._inbox.put(partial(self._note, (what, *args)))
+
+    # On the loop.
+
+    async def send(self) -> None:
+        """Send what has gathered, for ever: one poke at a time."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for group, poke in self._batches():
+                await self._send(group, poke)
+
+    async def receive(self) -> None:
+        """Carry out what the other processes send, for ever."""
+        layer = _layer()
+        try:
+            async with asyncio.timeout(LONGEST_SEND):
+                channel = await layer.new_channel()
+                for shard in range(settings.POKE_SHARDS):
+                    await layer.group_add(_group(shard), channel)
+        except _UNREACHABLE as error:
+            self._say_reachable(error)
+            await layer.flush()
+            await asyncio.sleep(RETRY)
+            return
+        while True:
+            try:
+                self._take(await layer.receive(channel))
+            except (InvalidToken, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                # Of an installation with another secret, or of a version that says more: the polls find what it meant.
+                log.warning("a poke could not be read: %s", type(error).__name__)
+
+    def _note_heads(self, heads: Mapping[UUID, int]) -> None:
+        for stream_id, seq in heads.items():
+            self._heads[stream_id] = max(seq, self._heads.get(stream_id, 0))
+        self._wake.set()
+
+    def _note(self, announcement: tuple[Any, ...]) -> None:
+        self._announcements.append(announcement)
+        self._wake.set()
+
+    def _batches(self) -> list[tuple[str, dict[str, Any]]]:
+        """What has gathered, by the group that is to hear it. Announcements go to the first."""
+        shards: dict[int, dict[str, Any]] = {}
+        for stream_id, seq in self._heads.items():
+            shards.setdefault(stream_id.int % settings.POKE_SHARDS, {}).setdefault("heads", {})[str(stream_id)] = seq
+        if self._announcements:
+            shards.setdefault(0, {})["announcements"] = list(self._announcements)
+        self._heads.clear()
+        self._announcements.clear()
+        return [(_group(shard), poke) for shard, poke in shards.items()]
+
+    async def _send(self, group: str, poke: dict[str, Any]) -> None:
+        message = {"type": "poke", "from": self._sender, "body": orjson.dumps(poke)}
+        try:
+            async with asyncio.timeout(LONGEST_SEND):
+                await _layer().group_send(group, message)
+        except _UNREACHABLE as error:
+            self._say_reachable(error)
+        else:
+            self._say_reachable(None)
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        if message["from"] == self._sender:
+            return
+        poke = orjson.loads(message["body"])
+        self._hub.notice({UUID(stream_id): seq for stream_id, seq in poke.get("heads", {}).items()})
+        for what, *args in poke.get("announcements", ()):
+            entry, kinds = _ANNOUNCEMENTS[what]
+            entry(self._hub, *(kind(arg) for kind, arg in zip(kinds, args, strict=True)))
+
+    def _say_reachable(self, error: Exception | None) -> None:
+        """Once when Redis goes and once when it is back, not with every poke between."""
+        reachable = error is None
+        if reachable != self._reachable:
+            self._reachable = reachable
+            if error is None:
+                log.warning("the other processes can be woken again")
+            else:
+                log.warning("the other processes cannot be woken, and look for themselves: %s", type(error).__name__)
+
+
+def _layer() -> BaseChannelLayer:
+    layer = get_channel_layer()
+    if layer is None:
+        raise ImproperlyConfigured("there is no default channel layer")
+    return layer
+
+
+def _group(shard: int) -> str:
+    return f"pokes.{shard}"
+
+
+pokes = Pokes(hub)
+"""The ones of this process. Without `bind` (commands, the worker, one process alone) its entry points do nothing."""
