@@ -1,18 +1,22 @@
 """How server processes wake each other: pokes over the channel layer, which is Redis.
 
-A poke says which streams have moved, and up to where, and repeats what was announced to the sockets of one process for
-the sockets of the others. It holds ids and numbers, never what somebody wrote, and is encrypted by the layer, so that
-whoever reads Redis does not see who talks to whom and whoever writes to it cannot speak to anybody's sockets.
+A poke says which streams have moved, and up to where, repeats what was announced to the sockets of one process for the
+sockets of the others, and tells how often people did what is limited (core.limits). It holds ids and numbers, never
+what somebody wrote, and is encrypted by the layer, so that whoever reads Redis does not see who talks to whom and
+whoever writes to it cannot speak to anybody's sockets.
 
 Nothing depends on a poke. One that is lost, doubled or late does no harm: streams that moved and memberships that began
 are found by `polling` within about a second, sessions that ended by `revocation` within 15 s, and what is lost for good
-was ephemeral. So the sender never waits long and never repeats.
+was ephemeral. So the sender never waits long and never repeats. While Redis is away each process gives out its share of
+every limit: it does not hear what the others give.
 """
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,6 +28,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 
+from core.limits import buckets
 from realtime.hub import Hub, hub
 from realtime.inbox import Inbox
 from realtime.protocol import CloseCode
@@ -34,6 +39,12 @@ LONGEST_SEND = 1.0
 """Seconds. A Redis that hangs holds up nobody but the next poke, and what gathers meanwhile goes with it."""
 
 RETRY = 1.0
+NEWS_OF_LIMITS = 0.25
+"""Seconds. What people did waits that long for a poke to go with, and then gets one of its own."""
+
+SIGN_OF_LIFE = 10.0
+"""Seconds. A process sends at least that often, so that each knows how many there are."""
+
 _MOST_ANNOUNCEMENTS = 1000
 
 _UNREACHABLE = (RedisError, OSError, TimeoutError)
@@ -64,6 +75,8 @@ class Pokes:
         self._announcements: deque[tuple[Any, ...]] = deque(maxlen=_MOST_ANNOUNCEMENTS)
         self._wake = asyncio.Event()
         self._sender = uuid4().hex
+        self._sent_at = 0.0
+        self._heard: dict[str, float] = {}
         self._reachable = True
 
     def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
@@ -72,6 +85,8 @@ class Pokes:
         self._heads.clear()
         self._announcements.clear()
         self._wake = asyncio.Event()
+        buckets.shared = loop is not None
+        buckets.share = 1.0
 
     async def close(self) -> None:
         """Let go of the connections; nothing is sent any more."""
@@ -93,7 +108,9 @@ class Pokes:
     async def send(self) -> None:
         """Send what has gathered, for ever: one poke at a time."""
         while True:
-            await self._wake.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NEWS_OF_LIMITS):
+                    await self._wake.wait()
             self._wake.clear()
             for group, poke in self._batches():
                 await self._send(group, poke)
@@ -128,8 +145,12 @@ class Pokes:
         self._wake.set()
 
     def _batches(self) -> list[tuple[str, dict[str, Any]]]:
-        """What has gathered, by the group that is to hear it. Announcements go to the first."""
+        """What has gathered, by the group that is to hear it. What belongs to no stream goes to the first."""
         shards: dict[int, dict[str, Any]] = {}
+        if time.monotonic() - self._sent_at > SIGN_OF_LIFE:
+            shards[0] = {}
+        if taken := buckets.collect():
+            shards.setdefault(0, {})["taken"] = [(name, str(who), count) for (name, who), count in taken.items()]
         for stream_id, seq in self._heads.items():
             shards.setdefault(stream_id.int % settings.POKE_SHARDS, {}).setdefault("heads", {})[str(stream_id)] = seq
         if self._announcements:
@@ -140,6 +161,7 @@ class Pokes:
 
     async def _send(self, group: str, poke: dict[str, Any]) -> None:
         message = {"type": "poke", "from": self._sender, "body": orjson.dumps(poke)}
+        self._sent_at = time.monotonic()
         try:
             async with asyncio.timeout(LONGEST_SEND):
                 await _layer().group_send(group, message)
@@ -151,21 +173,31 @@ class Pokes:
     def _take(self, message: Mapping[str, Any]) -> None:
         if message["from"] == self._sender:
             return
+        self._heard[message["from"]] = time.monotonic()
         poke = orjson.loads(message["body"])
         self._hub.notice({UUID(stream_id): seq for stream_id, seq in poke.get("heads", {}).items()})
         for what, *args in poke.get("announcements", ()):
             entry, kinds = _ANNOUNCEMENTS[what]
             entry(self._hub, *(kind(arg) for kind, arg in zip(kinds, args, strict=True)))
+        for name, who, count in poke.get("taken", ()):
+            buckets.spend(name, UUID(who), settings.LIMITS[name], count)
 
     def _say_reachable(self, error: Exception | None) -> None:
         """Once when Redis goes and once when it is back, not with every poke between."""
         reachable = error is None
         if reachable != self._reachable:
             self._reachable = reachable
+            buckets.share = 1.0 if reachable else 1 / (1 + self._others())
             if error is None:
                 log.warning("the other processes can be woken again")
             else:
                 log.warning("the other processes cannot be woken, and look for themselves: %s", type(error).__name__)
+
+    def _others(self) -> int:
+        """How many processes have been heard lately."""
+        lately = time.monotonic() - 2.5 * SIGN_OF_LIFE
+        self._heard = {sender: moment for sender, moment in self._heard.items() if moment > lately}
+        return len(self._heard)
 
 
 def _layer() -> BaseChannelLayer:

@@ -38,6 +38,38 @@ def test_a_bucket_refills_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     assert buckets.take("send", who, Rate(1, 10)) == 0
 
 
+def test_what_another_process_gave_out_is_gone_here_too() -> None:
+    """Into debt, so that asking two processes in turn is not twice as much."""
+    one, other, who, rate = Buckets(), Buckets(), uuid4(), Rate(10, 60)
+    one.shared = True
+    for buckets in (one, other):
+        assert [buckets.take("send", who, rate) for _ in range(10)] == [0.0] * 10
+    taken = one.collect()
+    assert taken == {("send", who): 10}
+    other.spend("send", who, rate, taken["send", who])
+    assert 60 < other.take("send", who, rate) <= 66
+    assert one.collect() == {}
+
+
+def test_a_debt_is_never_more_than_one_bucket() -> None:
+    buckets, who, rate = Buckets(), uuid4(), Rate(10, 60)
+    buckets.spend("send", who, rate, 1_000_000)
+    assert 60 < buckets.take("send", who, rate) <= 66
+
+
+def test_a_process_on_its_own_remembers_nothing_for_others() -> None:
+    buckets = Buckets()
+    buckets.take("send", uuid4(), Rate(10, 60))
+    assert buckets.collect() == {}
+
+
+def test_a_process_that_hears_nobody_gives_out_its_share() -> None:
+    buckets, who = Buckets(), uuid4()
+    buckets.share = 0.5
+    taken = [not buckets.take("send", who, Rate(10, 60)) for _ in range(10)]
+    assert taken == [True] * 5 + [False] * 5
+
+
 def test_people_and_actions_have_buckets_of_their_own() -> None:
     buckets, a, b = Buckets(), uuid4(), uuid4()
     assert buckets.take("send", a, Rate(1, 60)) == 0

@@ -22,9 +22,12 @@ from tests.live import Server
 from tests.people import Person, client_for, make_person, open_clinical, sign_in
 from tests.processes import Served, served
 from tests.reset import Reset
-from tests.sockets import Client, connect
+from tests.sockets import Client, Frame, connect
 
 pytestmark = pytest.mark.skipif("REDIS_URL" not in os.environ, reason="the embedded default is one process")
+
+GROUP = "asgi__group__pokes.0"
+"""What Redis calls the group of pokes."""
 
 NEVER = "3600"
 BLIND = {"POLL_INTERVAL": NEVER, "SWEEP_INTERVAL": NEVER, "HEARTBEAT": NEVER, "HEARTBEAT_TIMEOUT": "7200"}
@@ -47,11 +50,14 @@ def deaf(reset: Reset) -> Iterator[Served]:
 
 
 @pytest.fixture(params=["blind", "deaf"])
-def other(request: pytest.FixtureRequest, server: Server, settings: Settings) -> Iterator[Served]:
+def other(
+    request: pytest.FixtureRequest, server: Server, settings: Settings, redis_client: redis.Redis
+) -> Iterator[Served]:
     """Each of them in turn; the live server does as it does."""
     chosen: Served = request.getfixturevalue(request.param)
     settings.POLL_INTERVAL = settings.SWEEP_INTERVAL = float(NEVER) if request.param == "blind" else 0.2
     server.begin_anew()
+    server.sees(lambda: redis_client.pubsub_numsub(GROUP)[0][1] >= 1 + (request.param == "blind"))
     yield chosen
     settings.POLL_INTERVAL, settings.SWEEP_INTERVAL = 1.0, 15.0
     server.begin_anew()
@@ -60,6 +66,18 @@ def other(request: pytest.FixtureRequest, server: Server, settings: Settings) ->
 def say(client: Client, conversation: str, text: str) -> int:
     seq: int = client.ask("message:new", {"conversationId": conversation, "content": text})["seq"]
     return seq
+
+
+def ask(client: Client, conversation: str) -> Frame:
+    return client.ask_raw("message:new", {"conversationId": conversation, "content": "again"})
+
+
+def refused_after(client: Client, conversation: str) -> int:
+    """How many messages were taken before the first was refused as too many."""
+    for taken in range(1000):
+        if "error" in ask(client, conversation):
+            return taken
+    pytest.fail("nothing was refused")
 
 
 def received(client: Client, count: int) -> list[int]:
@@ -143,8 +161,9 @@ def test_fifty_equal_sends_to_both_make_one_message(server: Server, other: Serve
         begin.wait(20)
         return [client.ask("message:new", message)["id"] for _ in range(5)]
 
+    both: list[Server | Served] = [server, other]
     with ExitStack() as stack, ThreadPoolExecutor(10) as pool:
-        clients = [stack.enter_context(connect(where, pat1.token)) for where in [server, other] * 5]
+        clients = [stack.enter_context(connect(where, pat1.token)) for where in both * 5]
         ids = {one for answers in pool.map(ask_five_times, clients) for one in answers}
     assert {str(message.id) for message in Message.objects.all()} == ids
     assert len(ids) == 1
@@ -192,10 +211,9 @@ def test_who_can_write_to_redis_cannot_speak_to_sockets(
     server: Server, blind: Served, pat1: Person, doc1: Person, redis_client: redis.Redis
 ) -> None:
     conversation = open_clinical(pat1, doc1)
-    channel = "asgi__group__pokes.0"
     with connect(blind, pat1.token) as patient, connect(server, doc1.token) as doctor:
         for forged in (b"", b"\x00" * 40, b'{"announcements": [["close_user", "%s", 4403]]}' % str(pat1.id).encode()):
-            assert redis_client.publish(channel, forged) >= 1
+            assert redis_client.publish(GROUP, forged) >= 1
         say(doctor, conversation, "still here")
         assert received(patient, 1) == [1]
 
@@ -232,6 +250,17 @@ def test_somebody_in_many_conversations_hears_all_of_them(server: Server, blind:
             frame = doctor.next_event("message:new")
             heard.setdefault(frame["conversationId"], []).append(frame["seq"])
     assert heard == {conversation: [1, 2, 3, 4, 5] for conversation in conversations}
+
+
+def test_limits_hold_across_processes(server: Server, blind: Served, pat1: Person, doc1: Person) -> None:
+    """What somebody may do is counted together, whichever process they ask."""
+    conversation = open_clinical(pat1, doc1)
+    with connect(server, pat1.token) as here, connect(blind, pat1.token) as there:
+        assert refused_after(here, conversation) == 60
+        deadline = time.monotonic() + 5
+        while "error" not in (reply := ask(there, conversation)):
+            assert time.monotonic() < deadline, "the other process has not heard of it"
+        assert reply["error"]["code"] == "rate_limited"
 
 
 def test_pokes_can_be_spread_over_several_groups(server: Server, doc1: Person, settings: Settings) -> None:
