@@ -1,5 +1,6 @@
 """The directory: GET /users, GET /users/{id}."""
 
+from base64 import urlsafe_b64decode
 from uuid import UUID, uuid4
 
 import httpx
@@ -182,8 +183,14 @@ def test_a_search_that_nobody_means_is_refused(rest: Rest, doc1: Person, text: s
 # ---- Pages, costs, records ---------------------------------------------------------------------------------------
 
 
+def unpacked(cursor: str) -> str:
+    """What stands in a cursor, before its signature."""
+    payload = cursor.split(":")[0]
+    return urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode(errors="replace")
+
+
 def test_the_list_comes_in_pages_in_the_order_of_names(rest: Rest, pat1: Person) -> None:
-    usernames = [f"{letter}{n}" for n in range(3) for letter in "aBcD"]
+    usernames = [f"{letter}.reader.{n}" for n in range(3) for letter in "aBcD"]
     for username in usernames:
         make_user(username, "provider")
     client, seen, cursor = rest(pat1), [], None
@@ -192,7 +199,7 @@ def test_the_list_comes_in_pages_in_the_order_of_names(rest: Rest, pat1: Person)
         seen += found(answer)
         if (cursor := answer.json()["nextCursor"]) is None:
             break
-        assert "b1" not in cursor
+        assert "reader" not in unpacked(cursor)
     assert seen == sorted(usernames, key=str.lower)
 
 
