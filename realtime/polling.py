@@ -6,14 +6,21 @@ clock at the insert; the row is seen later, when its transaction commits. Lookin
 that worked finds it all the same. What took even longer to commit is found with the heads of the next heartbeat.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from core.time import now
 from realtime import rows, threads, wiring
 from realtime.hub import Hub
 
+log = logging.getLogger(__name__)
+
 LOOK_BACK = timedelta(seconds=10)
+
+MOST_SKEW = timedelta(seconds=10)
+"""How wrong a process's clock may be: as much as tokens have of leeway."""
 
 
 class Poll:
@@ -22,6 +29,7 @@ class Poll:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._looked_at: datetime | None = None
+        self._clock_is_right = True
 
     async def look(self) -> None:
         """Tell the hub what is new since the last look. Raises DatabaseUnavailable; the next look covers both."""
@@ -31,6 +39,17 @@ class Poll:
         for membership in begun:
             self._hub.follow([membership.user_id], membership.stream_id, membership.first_seq, membership.joined_seq)
         self._looked_at = moment
+        self._compare_clocks(now() - moment)
+
+    def _compare_clocks(self, skew: timedelta) -> None:
+        """Order does not depend on this process's clock, but the ends of tokens and sessions do."""
+        right = abs(skew) <= MOST_SKEW
+        if right != self._clock_is_right:
+            self._clock_is_right = right
+            if right:
+                log.warning("this machine's clock agrees with the database's again")
+            else:
+                log.warning("this machine's clock is %d s away from the database's", skew.total_seconds())
 
 
 def _read(since: datetime | None) -> tuple[datetime, dict[UUID, int], Sequence[wiring.Begun]]:
