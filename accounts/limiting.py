@@ -137,12 +137,12 @@ def _usage(name: str, key: str, *, add: bool) -> _Usage:
 
 
 def _shared_usage(name: str, key: str, rate: Rate, *, add: bool) -> _Usage | None:
-    """As the cache has it; None when the cache does not answer."""
+    """As the cache has it; None when the cache does not answer, or holds what nobody here has put there."""
     try:
         found = get_usage(
             None, group=name, key=lambda group, request: key, rate=(rate.count, int(rate.seconds)), increment=add
         )
-    except (RedisError, OSError):
+    except (RedisError, OSError, ValueError):
         return None
     if not found["limit"]:  # how django-ratelimit says that the cache has lost it
         return None

@@ -153,7 +153,11 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         # A sign-in asks the cache; it falls back to stricter local limits rather than wait for a Redis that is gone.
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "OPTIONS": {
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+            "serializer": "config.cache.WholeNumbers",
+        },
     }
     if REDIS_URL
     # Room for the failed sign-ins of a busy attacker: what is dropped is forgiven.

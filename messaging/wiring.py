@@ -33,6 +33,7 @@ def wire() -> None:
     verify.extra_checks.append(check_bodies)
     realtime.visible_streams = querysets.visible_streams
     realtime.begun_since = querysets.begun_since
+    realtime.deleted_streams = querysets.deleted_conversations
     realtime.render = render_events
     sharing.shares_conversation = querysets.shares_conversation
     sharing.people_sharing_with = querysets.people_sharing_with

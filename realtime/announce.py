@@ -22,7 +22,13 @@ def followed(user_ids: Iterable[UUID], stream_id: UUID, *, first_seq: int = 1, j
     `first_seq` is the first number they may see; `joined_seq` the number of the `member:joined` event that brought
     them, 1 when the conversation is new.
     """
-    _after_commit("follow", list(user_ids), stream_id, first_seq, joined_seq)
+    user_ids = list(user_ids)
+
+    def announce() -> None:
+        hub.follow(user_ids, stream_id, first_seq, joined_seq)
+        pokes.began()
+
+    transaction.on_commit(announce, robust=True)
 
 
 def unfollowed(user_ids: Iterable[UUID], stream_id: UUID) -> None:

@@ -238,14 +238,25 @@ class Hub:
                     if not socket.opening and socket.join(self._feed(stream_id), change):
                         socket.tell(frame)
 
+    def take_away(self, socket: Socket, feed: Feed) -> None:
+        """Nothing more of this stream for this socket; its client hears that it is gone."""
+        if feed in socket.feeds:
+            socket.unfollow(feed)
+            socket.tell(_membership("conversation:removed", feed.id))
+
+    def followers(self, stream_id: UUID) -> set[UUID]:
+        """Whose sockets follow the stream."""
+        feed = self.feeds.get(stream_id)
+        sockets = () if feed is None else (*feed.live, *feed.lagging)
+        return {socket.user_id for socket in sockets if socket.user_id is not None}
+
     def _unfollow(self, user_ids: Iterable[UUID], stream_id: UUID) -> None:
-        feed, frame = self.feeds.get(stream_id), _membership("conversation:removed", stream_id)
+        feed = self.feeds.get(stream_id)
         for user_id in user_ids:
             self._note(user_id, stream_id, Change(FOR_EVER, None))
-            for socket in [*self._users.get(user_id, ())]:
-                if feed is not None:
-                    socket.unfollow(feed)
-                socket.tell(frame)
+            if feed is not None:
+                for socket in [*self._users.get(user_id, ())]:
+                    self.take_away(socket, feed)
 
     def left(self, feed: Feed, user_id: UUID, seq: int) -> None:
         """The feed has come to the last event this person may get."""

@@ -34,12 +34,12 @@ class Running:
         self._tasks = [
             loop.create_task(_for_ever(self.catchup.run)),
             loop.create_task(_for_ever(self.pulse.run)),
-            loop.create_task(_for_ever(partial(_every, "POLL_INTERVAL", self.poll.look))),
+            loop.create_task(_for_ever(self.poll.run)),
             loop.create_task(_for_ever(partial(_every, "HEARTBEAT", self.pulse.compare_heads))),
             loop.create_task(_for_ever(partial(_every, "SWEEP_INTERVAL", partial(revocation.sweep, hub)))),
         ]
         if settings.REDIS_URL:
-            pokes.bind(loop)
+            pokes.bind(loop, self.poll.soon)
             self._tasks += [loop.create_task(_for_ever(work)) for work in (pokes.send, pokes.receive)]
         if settings.EMBEDDED:
             self._worker = threading.Thread(target=jobs.run_loop, args=[self._stop_work], name="worker", daemon=True)

@@ -1,9 +1,9 @@
 """How server processes wake each other: pokes over the channel layer, which is Redis.
 
-A poke says which streams have moved, and up to where, repeats what was announced to the sockets of one process for the
-sockets of the others, and tells how often people did what is limited (core.limits). It holds ids and numbers, never
-what somebody wrote, and is encrypted by the layer, so that whoever reads Redis does not see who talks to whom and
-whoever writes to it cannot speak to anybody's sockets.
+A poke says which streams have moved, and up to where, and that memberships have begun. It repeats what else was
+announced to the sockets of one process for the sockets of the others, and tells how often people did what is limited
+(core.limits). It holds ids and numbers, never what somebody wrote, and is encrypted by the layer, so that whoever reads
+Redis does not see who talks to whom and whoever writes to it cannot speak to anybody's sockets.
 
 Nothing depends on a poke. One that is lost, doubled or late does no harm: streams that moved and memberships that began
 are found by `polling` within about a second, sessions that ended by `revocation` within 15 s, and what is lost for good
@@ -13,6 +13,7 @@ every limit: it does not hear what the others give.
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -45,6 +46,9 @@ NEWS_OF_LIMITS = 0.25
 SIGN_OF_LIFE = 10.0
 """Seconds. A process sends at least that often, so that each knows how many there are."""
 
+LONGEST_WAY = 60.0
+"""Seconds. An older poke is not heard, nor a process whose clock is that wrong: the others look for themselves."""
+
 _MOST_ANNOUNCEMENTS = 1000
 
 _UNREACHABLE = (RedisError, OSError, TimeoutError)
@@ -55,14 +59,18 @@ def _ids(values: Iterable[str]) -> list[UUID]:
 
 
 _ANNOUNCEMENTS: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any], ...]]] = {
-    "follow": (Hub.follow, (_ids, UUID, int, int)),
     "unfollow": (Hub.unfollow, (_ids, UUID)),
     "tell_users": (Hub.tell_users, (_ids, str, dict)),
     "tell_stream": (Hub.tell_stream, (UUID, str, dict)),
     "close_session": (Hub.close_session, (UUID, CloseCode)),
     "close_user": (Hub.close_user, (UUID, CloseCode)),
 }
-"""What one process may ask of another's hub, and how to read the arguments."""
+"""What one process may ask of another's hub, and how to read the arguments. None of it shows anybody anything: who
+belongs where is never taken from a poke, which could be an old one that somebody sends again."""
+
+
+def _nobody_looks() -> None:
+    """While there is no loop there are no sockets to look for."""
 
 
 class Pokes:
@@ -75,13 +83,20 @@ class Pokes:
         self._announcements: deque[tuple[Any, ...]] = deque(maxlen=_MOST_ANNOUNCEMENTS)
         self._wake = asyncio.Event()
         self._sender = uuid4().hex
+        self._began = False
+        self._look: Callable[[], None] = _nobody_looks
         self._sent_at = 0.0
-        self._heard: dict[str, float] = {}
+        self._number = 0
+        self._complained_at = -math.inf
+        self._heard: dict[tuple[str, str], tuple[int, float]] = {}
+        """Of each process and group the number of the last poke, and when it came."""
         self._reachable = True
 
-    def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """From now on pokes are sent from this loop; None stops it, and in a process without one nothing is sent."""
+    def bind(self, loop: asyncio.AbstractEventLoop | None, look: Callable[[], None] = _nobody_looks) -> None:
+        """From now on pokes are sent from this loop, and `look` is called when there are memberships to be found; None
+        stops it, and in a process without a loop nothing is sent."""
         self._inbox.bind(loop)
+        self._look, self._began = look, False
         self._heads.clear()
         self._announcements.clear()
         self._wake = asyncio.Event()
@@ -98,6 +113,10 @@ class Pokes:
     def moved(self, heads: Mapping[UUID, int]) -> None:
         """These streams have events up to these numbers, committed."""
         self._inbox.put(partial(self._note_heads, heads))
+
+    def began(self) -> None:
+        """Memberships have begun, committed: the other processes are to look for them."""
+        self._inbox.put(self._note_began)
 
     def announce(self, what: str, *args: Any) -> None:
         """Have the other processes call this entry point of their hubs, with arguments that JSON can hold."""
@@ -133,11 +152,15 @@ class Pokes:
                 self._take(await layer.receive(channel))
             except (InvalidToken, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
                 # Of an installation with another secret, or of a version that says more: the polls find what it meant.
-                log.warning("a poke could not be read: %s", type(error).__name__)
+                self._complain(error)
 
     def _note_heads(self, heads: Mapping[UUID, int]) -> None:
         for stream_id, seq in heads.items():
             self._heads[stream_id] = max(seq, self._heads.get(stream_id, 0))
+        self._wake.set()
+
+    def _note_began(self) -> None:
+        self._began = True
         self._wake.set()
 
     def _note(self, announcement: tuple[Any, ...]) -> None:
@@ -149,18 +172,24 @@ class Pokes:
         shards: dict[int, dict[str, Any]] = {}
         if time.monotonic() - self._sent_at > SIGN_OF_LIFE:
             shards[0] = {}
+            self._forget_the_dead()
         if taken := buckets.collect():
             shards.setdefault(0, {})["taken"] = [(name, str(who), count) for (name, who), count in taken.items()]
         for stream_id, seq in self._heads.items():
             shards.setdefault(stream_id.int % settings.POKE_SHARDS, {}).setdefault("heads", {})[str(stream_id)] = seq
+        if self._began:
+            shards.setdefault(0, {})["began"] = True
         if self._announcements:
             shards.setdefault(0, {})["announcements"] = list(self._announcements)
         self._heads.clear()
         self._announcements.clear()
+        self._began = False
         return [(_group(shard), poke) for shard, poke in shards.items()]
 
     async def _send(self, group: str, poke: dict[str, Any]) -> None:
-        message = {"type": "poke", "from": self._sender, "body": orjson.dumps(poke)}
+        self._number += 1
+        place = {"from": self._sender, "group": group, "number": self._number, "at": time.time()}
+        message = {"type": "poke", "body": orjson.dumps(place | poke)}
         self._sent_at = time.monotonic()
         try:
             async with asyncio.timeout(LONGEST_SEND):
@@ -171,16 +200,32 @@ class Pokes:
             self._say_reachable(None)
 
     def _take(self, message: Mapping[str, Any]) -> None:
-        if message["from"] == self._sender:
-            return
-        self._heard[message["from"]] = time.monotonic()
         poke = orjson.loads(message["body"])
+        if poke["from"] == self._sender or not self._is_news(poke):
+            return
         self._hub.notice({UUID(stream_id): seq for stream_id, seq in poke.get("heads", {}).items()})
+        if poke.get("began"):
+            self._look()
         for what, *args in poke.get("announcements", ()):
             entry, kinds = _ANNOUNCEMENTS[what]
             entry(self._hub, *(kind(arg) for kind, arg in zip(kinds, args, strict=True)))
         for name, who, count in poke.get("taken", ()):
             buckets.spend(name, UUID(who), settings.LIMITS[name], count)
+
+    def _is_news(self, poke: Mapping[str, Any]) -> bool:
+        """Not one that was heard before, or long ago: somebody who can write to Redis could send those again."""
+        origin = poke["from"], poke["group"]
+        known, _ = self._heard.get(origin, (0, 0.0))
+        if poke["number"] <= known or abs(time.time() - poke["at"]) > LONGEST_WAY:
+            return False
+        self._heard[origin] = poke["number"], time.monotonic()
+        return True
+
+    def _complain(self, error: Exception) -> None:
+        """Once a minute at most: whoever can write to Redis must not be able to fill the log."""
+        if time.monotonic() - self._complained_at > 60:
+            self._complained_at = time.monotonic()
+            log.warning("pokes come that cannot be read: %s", type(error).__name__)
 
     def _say_reachable(self, error: Exception | None) -> None:
         """Once when Redis goes and once when it is back, not with every poke between."""
@@ -196,8 +241,11 @@ class Pokes:
     def _others(self) -> int:
         """How many processes have been heard lately."""
         lately = time.monotonic() - 2.5 * SIGN_OF_LIFE
-        self._heard = {sender: moment for sender, moment in self._heard.items() if moment > lately}
-        return len(self._heard)
+        return len({sender for (sender, _), (_, heard_at) in self._heard.items() if heard_at > lately})
+
+    def _forget_the_dead(self) -> None:
+        long_ago = time.monotonic() - 2 * LONGEST_WAY
+        self._heard = {origin: heard for origin, heard in self._heard.items() if heard[1] > long_ago}
 
 
 def _layer() -> BaseChannelLayer:

@@ -6,11 +6,16 @@ clock at the insert; the row is seen later, when its transaction commits. Lookin
 that worked finds it all the same. What took even longer to commit is found with the heads of the next heartbeat.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
+
+from core.errors import AppError
 from core.time import now
 from realtime import rows, threads, wiring
 from realtime.hub import Hub
@@ -30,6 +35,23 @@ class Poll:
         self._hub = hub
         self._looked_at: datetime | None = None
         self._clock_is_right = True
+        self._hurry = asyncio.Event()
+
+    def soon(self) -> None:
+        """There is something to find."""
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Look once a second, and at once when told to, for ever."""
+        while True:
+            try:
+                await self.look()
+            except AppError as error:
+                log.warning("a look at the database was put off: %s", error.code)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(settings.POLL_INTERVAL):
+                    await self._hurry.wait()
+            self._hurry.clear()
 
     async def look(self) -> None:
         """Tell the hub what is new since the last look. Raises DatabaseUnavailable; the next look covers both."""

@@ -249,9 +249,22 @@ class Session:
     async def _resume(self, actor: Actor, body: object) -> None:
         wanted = Resume.parse(body)
         await self.socket.replayed()
+        if not await self._still_there(actor):
+            return
         cursors, resyncs = wanted.plan(self.socket.feeds, self._epoch)
         await record_replay(actor, self.socket.feeds, cursors)
         self.socket.replay(cursors, resyncs)
+
+    async def _still_there(self, actor: Actor) -> bool:
+        """Before anything is shown again: the session lives, and what the person no longer sees is let go."""
+        followed = [*self.socket.feeds]
+        ended, visible, self._epoch = await threads.run(_read_standing, actor)
+        if ended is not None:
+            self.socket.close(ended)
+        for feed in followed:
+            if feed.id not in visible:
+                self.socket.hub.take_away(self.socket, feed)
+        return ended is None
 
     def _hello(self) -> bytes:
         return protocol.encode(

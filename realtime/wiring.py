@@ -47,6 +47,9 @@ ended_sessions: Callable[[Collection[UUID]], dict[UUID, int]] = not_wired
 visible_streams: Callable[[UUID], dict[UUID, int]] = not_wired
 """User → the conversations whose events this person receives, each with the first seq they may see. By messaging."""
 
+deleted_streams: Callable[[Collection[UUID]], Collection[UUID]] = not_wired
+"""Which of these conversations no longer exist for anybody. By messaging."""
+
 begun_since: Callable[[datetime], Sequence[Begun]] = not_wired
 """A moment of the database's clock → the memberships that began after it and last. By messaging."""
 

@@ -5,6 +5,7 @@ from messaging.querysets.conversations import (
     conversation_row,
     conversations_of,
     conversations_read_by,
+    deleted_conversations,
     unread_counts,
 )
 from messaging.querysets.members import (
@@ -40,6 +41,7 @@ __all__ = [
     "conversation_row",
     "conversations_of",
     "conversations_read_by",
+    "deleted_conversations",
     "may_moderate",
     "members_of",
     "membership_of",

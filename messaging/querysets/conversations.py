@@ -1,5 +1,6 @@
 """Conversations as one person sees them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,11 @@ def conversation_row(user_id: UUID, conversation_id: UUID) -> ConversationRow:
     if not rows:
         raise not_found(conversation_id)
     return rows[0]
+
+
+def deleted_conversations(ids: Collection[UUID]) -> list[UUID]:
+    """Which of these were deleted."""
+    return list(Conversation.objects.filter(pk__in=ids, deleted_at__isnull=False).values_list("pk", flat=True))
 
 
 def unread_counts(user_id: UUID) -> list[int]:

@@ -1,8 +1,10 @@
 """Failures are counted without names, and still counted when the cache is gone."""
 
+import pickle
 import re
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +18,7 @@ from accounts import limiting
 from accounts.limiting import Failures, LocalCounts
 from core.errors import RateLimited
 from core.limits import Rate
-from tests.accounts.conftest import assert_problem
+from tests.accounts.conftest import Rest, assert_problem
 from tests.people import PASSWORD, Person
 
 
@@ -89,6 +91,27 @@ def test_a_cache_that_loses_what_it_is_given_does_not_open_the_door(
         failures.count()
     with pytest.raises(RateLimited):
         failures.require_room()
+
+
+def test_who_can_write_to_the_cache_runs_nothing_here(
+    rest: Rest, pat1: Person, redis_client: "redis.Redis | None", tmp_path: Path
+) -> None:
+    """Django's own serializer unpickles what it finds."""
+    if redis_client is None:
+        pytest.skip("there is no Redis on the embedded default")
+
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "sprung",)
+
+    wrong = {"username": "pat1", "password": "wrong"}
+    assert rest().post("/auth/token", json=wrong).status_code == 401
+    counters = redis_client.keys()
+    assert counters
+    for counter in counters:
+        redis_client.set(counter, pickle.dumps(Trap()), keepttl=True)
+    assert rest().post("/auth/token", json={**wrong, "password": PASSWORD}).status_code == 200
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_no_name_and_no_address_reaches_the_cache(

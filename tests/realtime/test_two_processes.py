@@ -218,6 +218,58 @@ def test_who_can_write_to_redis_cannot_speak_to_sockets(
         assert received(patient, 1) == [1]
 
 
+def test_an_old_poke_sent_again_gives_nobody_anything(
+    server: Server, blind: Served, pat1: Person, doc1: Person, redis_client: redis.Redis
+) -> None:
+    """Who belongs where is asked of the database, whatever a poke says."""
+    with redis_client.pubsub() as eavesdropper:
+        eavesdropper.psubscribe("*")
+        conversation = open_clinical(pat1, doc1)
+        with connect(server, pat1.token) as patient, client_for(doc1, server) as rest:
+            say(patient, conversation, "not for long")
+            assert rest.delete(f"/api/v1/conversations/{conversation}").status_code == 204
+        overheard = []
+        while message := eavesdropper.get_message(timeout=1):
+            overheard += [message["data"]] if message["type"] == "pmessage" else []
+    assert overheard
+    with connect(blind, pat1.token) as patient:
+        for poke in overheard:
+            redis_client.publish(GROUP, poke)
+        patient.nothing_arrives(1.0)
+
+
+def test_pokes_sent_again_take_nobody_s_limits(
+    server: Server, blind: Served, pat1: Person, doc1: Person, redis_client: redis.Redis
+) -> None:
+    conversation = open_clinical(pat1, doc1)
+    with redis_client.pubsub() as eavesdropper, connect(server, pat1.token) as here:
+        eavesdropper.psubscribe("*")
+        for n in range(10):
+            say(here, conversation, f"number {n}")
+        overheard = []
+        while message := eavesdropper.get_message(timeout=1):
+            overheard += [message["data"]] if message["type"] == "pmessage" else []
+    for poke in overheard * 20:
+        redis_client.publish(GROUP, poke)
+    with connect(blind, pat1.token) as there:
+        for n in range(30):
+            say(there, conversation, f"still number {n}")
+
+
+def test_a_deleted_conversation_is_gone_in_both(server: Server, other: Served, pat1: Person, doc1: Person) -> None:
+    conversation = open_clinical(pat1, doc1)
+    with connect(other, pat1.token) as patient, connect(server, doc1.token) as doctor:
+        say(patient, conversation, "not for long")
+        patient.next_event("message:new")
+        with client_for(doc1, server) as rest:
+            assert rest.delete(f"/api/v1/conversations/{conversation}").status_code == 204
+        for client in (doctor, patient):
+            assert client.next_event("conversation:removed")["data"] == {"conversationId": conversation}
+        patient.send({"type": "resume", "epoch": patient.hello["epoch"], "cursors": {conversation: 0}})
+        assert patient.next_frame() == {"type": "resumed", "heads": {}}
+        patient.nothing_arrives()
+
+
 def test_a_member_of_both_processes_is_told_in_the_order_of_the_numbers(
     server: Server, blind: Served, pat1: Person, doc1: Person
 ) -> None:
