@@ -57,11 +57,20 @@ ATTRIBUTES = _names(
     """
 )
 
+ACTIVE = _names(
+    "applet audio base body embed frame iframe img input link math meta object script source style svg video"
+)
+"""Elements that load or run something by being there."""
+
 _OPEN_ENDED = ("data-", "aria-", "on")
 
 
 def is_element(name: str) -> bool:
     return name.lower() in ELEMENTS
+
+
+def is_active(name: str) -> bool:
+    return name.lower() in ACTIVE
 
 
 def is_attribute(name: str) -> bool:

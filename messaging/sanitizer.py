@@ -39,7 +39,8 @@ def sanitize_content(text: str, format: str = "plain") -> str:
     """`text` as it is stored: without its HTML tags, otherwise byte for byte; a second call changes nothing.
 
     A tag is a `<…>` run whose name is an element of the HTML standard and each of whose attribute names is one of the
-    standard's. With `format="markdown"` code spans and fences are left alone.
+    standard's; of elements that load or run something, whatever their attributes are called. With `format="markdown"`
+    code spans and fences are left alone.
 
     Raises InvalidText for NUL, other C0 controls and lone surrogates, and when nothing but white space is left.
     Time is linear in the length of the text.

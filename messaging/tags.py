@@ -2,7 +2,9 @@
 
 A run `<…>` is a tag when its name is an element of the HTML standard and each of its attribute names is an attribute
 of the standard. So `<b>`, `</p>`, `<svg/onload=x>` and `<a title=">">` are tags; `K<3.5 and Na>145`, `a<b and c>d` and
-`<john@hosp.org>` are not. Between the angle brackets the rules are those of the HTML tokenizer (standard, 13.2.5).
+`<john@hosp.org>` are not. Of elements that load or run something (`<script/x>`, `<img . src=x onerror=y>`) it does not
+matter what their attributes are called: browsers skip what they do not know. Between the angle brackets the rules are
+those of the HTML tokenizer (standard, 13.2.5).
 
 Removing a tag can join its neighbours to a new one (`<scr<b>ipt>`), so removal goes on until no tag is left. Doing
 that pass by pass lets an attacker buy quadratic time with nested halves. Here one walk is enough: every `<` starts a
@@ -14,7 +16,7 @@ one is kept; at most one per state is alive and the walk is linear.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from messaging.html_names import is_attribute, is_element
+from messaging.html_names import is_active, is_attribute, is_element
 
 # What a character is to the tokenizer: letters and the like are "n", anything without an entry is "?".
 _KINDS = dict.fromkeys(" \t\n\r\f", " ") | {c: c for c in "/>=\"'"}
@@ -35,6 +37,17 @@ _NEXT: dict[int, dict[str, int]] = {
 }
 # Where a character without an entry leads; from the states that are not here it leads out of the tag.
 _ELSE = {_EQUALS: _BARE, _DOUBLE: _DOUBLE, _SINGLE: _SINGLE, _BARE: _BARE}
+
+# The same once more for active elements, as tolerant as the tokenizer is: whatever is nothing else begins a name.
+_ACTIVE = 100
+_TOLERANT = (_BETWEEN, _ATTRIBUTE, _AFTER_ATTRIBUTE, _EQUALS, _DOUBLE, _SINGLE, _BARE)
+_NEXT |= {
+    _ACTIVE + state: {
+        kind: following if following == _DONE else _ACTIVE + following for kind, following in _NEXT[state].items()
+    }
+    for state in _TOLERANT
+}
+_ELSE |= {_ACTIVE + state: _ACTIVE + _ELSE.get(state, _ATTRIBUTE) for state in _TOLERANT}
 
 
 class Piece(NamedTuple):
@@ -109,11 +122,17 @@ class _Walk:
         following = _NEXT[state].get(kind, _ELSE.get(state))
         if following == state:
             return state
-        if state == _NAME and not is_element(self._name(candidate).removeprefix("/")):
-            return None
+        if state == _NAME:
+            return self._after_name(candidate, following)
         if state == _ATTRIBUTE and not is_attribute(self._name(candidate)):
             return None
         return following
+
+    def _after_name(self, candidate: _Candidate, following: int | None) -> int | None:
+        name = self._name(candidate).removeprefix("/")
+        if not is_element(name):
+            return None
+        return _ACTIVE + _BETWEEN if following == _BETWEEN and is_active(name) else following
 
     def _name(self, candidate: _Candidate) -> str:
         return "".join(self.kept[candidate.mark : -1])

@@ -1,14 +1,13 @@
 """Stored messages checked against the audit log, as part of `verify_audit_log`.
 
-Every change of a message is recorded with the hash of what was stored. So a body that was exchanged is found out, even
-for an older body of the same message put back together with its revision, which opens without complaint; and so are a
-message that was slipped in and one that was taken away.
+Every change of a message is recorded with the hash of what was stored (`fingerprint`). So a body that was exchanged is
+found out, even for an older body of the same message put back together with its revision, which opens without
+complaint; and so are every other column that was changed, a message that was slipped in and one that was taken away.
 
 Messages and entries are read side by side in the order of message ids, in constant memory and while the server works;
 what looks wrong is looked at again before it is reported.
 """
 
-import hashlib
 from collections.abc import Iterator
 from heapq import merge
 from itertools import groupby
@@ -19,6 +18,7 @@ from django.db.models import QuerySet
 
 from audit.models import Entry
 from audit.verify import Problem
+from messaging.fingerprint import COLUMNS, fingerprint
 from messaging.models import Message
 
 _ACTIONS = ("message.created", "message.edited", "message.deleted")
@@ -51,8 +51,8 @@ def _suspects() -> Iterator[UUID]:
 
 def _stored() -> Iterator[tuple[UUID, bytes]]:
     """Every message with the hash of what is stored, in the order of ids."""
-    for message_id, body in Message.objects.order_by("id").values_list("id", "body").iterator():
-        yield message_id, hashlib.sha256(body).digest()
+    for message_id, *values, body in Message.objects.order_by("id").values_list("id", *COLUMNS, "body").iterator():
+        yield message_id, fingerprint(values, body)
 
 
 def _recorded() -> Iterator[tuple[UUID, bytes]]:
@@ -67,20 +67,20 @@ def _problem(message_id: UUID) -> Problem | None:
     """What is wrong with this message now, unless it changes all the time, which only a working server does to it."""
     for _ in range(_LOOKS):
         before = _last_record(message_id)
-        body = Message.objects.filter(id=message_id).values_list("body", flat=True).first()
+        row = Message.objects.filter(id=message_id).values_list(*COLUMNS, "body").first()
         if before == _last_record(message_id):
-            return _verdict(message_id, before, body)
+            return _verdict(message_id, before, None if row is None else fingerprint(row[:-1], row[-1]))
     return None
 
 
-def _verdict(message_id: UUID, record: _Record | None, body: bytes | memoryview | None) -> Problem | None:
+def _verdict(message_id: UUID, record: _Record | None, stored: bytes | None) -> Problem | None:
     if record is None:
-        return None if body is None else Problem(f"Nothing tells of message {message_id}, which is stored.")
-    if body is None:
+        return None if stored is None else Problem(f"Nothing tells of message {message_id}, which is stored.")
+    if stored is None:
         return Problem(f"Message {message_id} is recorded, but not stored.", entry=str(record.entry_id))
-    if hashlib.sha256(body).digest() == record.hash:
+    if stored == record.hash:
         return None
-    return Problem(f"The body of message {message_id} is not what was recorded.", entry=str(record.entry_id))
+    return Problem(f"Message {message_id} is not what was recorded.", entry=str(record.entry_id))
 
 
 def _last_record(message_id: UUID) -> _Record | None:

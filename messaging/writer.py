@@ -9,7 +9,6 @@ The number of statements does not depend on the number of sends. Permission is d
 into a conversation they have just been removed from. A send that cannot be stored fails alone.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,7 +24,7 @@ from core.time import now
 from core.writer import Draft
 from encryption.formats import Undecryptable
 from encryption.keyring import keyring
-from messaging import policies, querysets
+from messaging import fingerprint, policies, querysets
 from messaging.bodies import load_keys, open_content, seal_content
 from messaging.querysets import not_found
 from messaging.rendering import Wire, event_message, personal_message, with_preview
@@ -217,5 +216,5 @@ def _record(draft: SendDraft, row: MessageRow) -> None:
         actor=draft.actor,
         object_id=row.id,
         conversation_id=row.conversation_id,
-        object_hash=hashlib.sha256(row.body).digest(),
+        object_hash=fingerprint.of_row(row),
     )

@@ -1,6 +1,5 @@
 """Sending, editing and deleting messages."""
 
-import hashlib
 from uuid import UUID
 
 import audit
@@ -9,7 +8,7 @@ from core.actor import Actor
 from core.errors import Gone
 from core.time import now
 from encryption.formats import blob_epoch
-from messaging import policies, querysets
+from messaging import fingerprint, policies, querysets
 from messaging.bodies import open_content, seal_content
 from messaging.models import Message
 from messaging.models.conversation import Priority
@@ -118,5 +117,6 @@ def _tell(actor: Actor, stream: Stream, row: MessageRow, event: str, action: str
         actor=actor,
         object_id=row.id,
         conversation_id=row.conversation_id,
-        object_hash=hashlib.sha256(row.body).digest(),
+        # Only who sent a message deletes it.
+        object_hash=fingerprint.of_row(row, deleted_by=actor.id if row.deleted_at else None),
     )

@@ -1,7 +1,9 @@
 """What the tests of messaging say and ask, in sentences."""
 
 import asyncio
+import json
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -105,6 +107,20 @@ def entry_details(entry: Entry) -> dict[str, Any]:
 
 def stored(message: Json) -> Message:
     return Message.objects.get(id=message["id"])
+
+
+def fingerprint_of(row: Message) -> bytes:
+    """What an auditor computes from the row: its columns in canonical text, then the hash of the sealed body."""
+    names = "client_message_id conversation_id deleted_by_id format id priority reply_to_id revision sender_id seq type"
+    found = {name: getattr(row, name) for name in names.split(" ")}
+    columns: dict[str, str | int] = {
+        name: value if isinstance(value, int) else str(value) for name, value in found.items() if value is not None
+    }
+    for name in ("created_at", "deleted_at", "edited_at"):
+        if moment := getattr(row, name):
+            columns[name] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = json.dumps(columns, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode() + sha256(bytes(row.body)).digest()).digest()
 
 
 def head_of(conversation_id: str) -> int:

@@ -1,6 +1,7 @@
 """Somebody who can write to the database, but has no key, changes stored messages. None of it goes unnoticed."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +99,43 @@ def test_an_older_text_put_back_is_found_out(patient: httpx.Client, c1: str) -> 
     [problem] = check_bodies()
     assert message["id"] in problem.what
     assert problem.entry == str(entries("message.edited")[0].id)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "markdown"},
+        {"priority": "urgent"},
+        {"client_message_id": "another"},
+        {"client_message_id": None},
+        {"reply_to": None},
+        {"created_at": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"edited_at": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"seq": 9},
+    ],
+    ids=str,
+)
+def test_what_the_seal_does_not_cover_is_found_out_too(patient: httpx.Client, c1: str, change: dict[str, Any]) -> None:
+    first = send(patient, c1)
+    message = send(patient, c1, "an answer", replyToId=first["id"], clientMessageId="one")
+    assert list(check_bodies()) == []
+    overwrite(message, **change)
+    [problem] = check_bodies()
+    assert message["id"] in problem.what
+
+
+@pytest.mark.core
+def test_who_deleted_a_message_and_when_cannot_be_changed(patient: httpx.Client, doc1: Person, c1: str) -> None:
+    message = send(patient, c1)
+    answered(patient.delete(f"/api/v1/messages/{message['id']}"))
+    assert list(check_bodies()) == []
+    for change in ({"deleted_by": doc1.id}, {"deleted_at": datetime(2020, 1, 1, tzinfo=UTC)}):
+        before = {name: getattr(stored(message), name) for name in change}
+        overwrite(message, **change)
+        assert len(list(check_bodies())) == 1
+        overwrite(message, **before)
+    assert list(check_bodies()) == []
 
 
 def test_a_deletion_undone_is_found_out(patient: httpx.Client, c1: str) -> None:

@@ -1,0 +1,52 @@
+"""What the audit log remembers of a message: one hash over everything that is stored of it.
+
+The seal of a body covers the message's conversation, id, sender, type and revision, and opens nowhere else. The rest of
+the row (its number, format, priority, what it answers, when it was sent, edited and deleted, and by whom) would change
+unnoticed; so the hash that an audit entry holds covers the whole row, the sealed body with it.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from audit.canonical import timestamp
+from messaging.rows import MessageRow
+
+COLUMNS = (
+    "client_message_id",
+    "conversation_id",
+    "created_at",
+    "deleted_at",
+    "deleted_by_id",
+    "edited_at",
+    "format",
+    "id",
+    "priority",
+    "reply_to_id",
+    "revision",
+    "sender_id",
+    "seq",
+    "type",
+)
+"""In the order of the alphabet, which is that of the text that is hashed."""
+
+
+def of_row(row: MessageRow, deleted_by: UUID | None = None) -> bytes:
+    """The fingerprint of a message that is being stored; `deleted_by` is who deletes it."""
+    values = row._asdict() | {"deleted_by_id": deleted_by}
+    return fingerprint([values[name] for name in COLUMNS], row.body)
+
+
+def fingerprint(values: Any, body: bytes | memoryview) -> bytes:
+    """SHA-256 of the columns of `COLUMNS`, as JSON without those that are empty, and of the SHA-256 of the body."""
+    columns = {name: _plain(value) for name, value in zip(COLUMNS, values, strict=True) if value is not None}
+    return hashlib.sha256(orjson.dumps(columns) + hashlib.sha256(body).digest()).digest()
+
+
+def _plain(value: Any) -> str | int:
+    if isinstance(value, datetime):
+        return timestamp(value)
+    return value if isinstance(value, int) else str(value)
