@@ -19,6 +19,7 @@ from audit import entries, seals
 from audit.entries import Note, write
 from audit.models import Entry, Seal
 from audit.seals import seal_pending
+from core import jobs
 from core.ids import uuid7
 from core.time import now
 from tests.audit.people import ids, record_some, somebody
@@ -64,6 +65,21 @@ def test_entries_are_sealed_once_in_the_order_of_their_ids() -> None:
     assert seal_pending() == 0
     assert chain() == ids(first + second)
     assert_the_log_verifies()
+
+
+def test_seals_that_were_taken_away_are_missed_and_do_not_hold_up_new_ones(tamper: Callable[..., int]) -> None:
+    record_some(10)
+    assert seal_pending() == 10
+    assert tamper("DELETE FROM audit_seal WHERE n > 5") == 5
+    new = record_some(2)
+    jobs.run_loop(threading.Event(), once=True)
+    assert Seal.objects.filter(entry__in=ids(new)).count() == 2
+    assert tamper("DELETE FROM audit_seal WHERE n = 2") == 1
+    with pytest.raises(SystemExit):
+        call_command("verify_audit_log", stdout=StringIO())
+    late = record_some(1)
+    assert seal_pending() == 2  # with the one whose seal is gone
+    assert Seal.objects.filter(entry__in=ids(late)).exists()
 
 
 def test_more_entries_than_fit_in_one_transaction_are_sealed_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,11 +42,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         since, until = options["since"], options["until"]
+        count = 0
         with self._destination(options["output"]) as write:
             _record(since, until)
             for link in chain(sealed(), unsealed()):
                 if _lies_between(link, since, until):
                     write(_line(link))
+                    count += 1
+        # Standard output may be the export itself.
+        self.stderr.write(f"{count} entries exported to {options['output'] or 'standard output'}.", self.style.SUCCESS)
 
     @contextmanager
     def _destination(self, path: str | None) -> Iterator[Write]:
