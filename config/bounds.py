@@ -5,11 +5,12 @@ onto the disk in plain text. Here a body is at most 1 MiB, in memory, and arrive
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from config.headers import SECURITY
-from core.errors import AppError, Invalid, RequestTimeout, TooLarge
+from core.errors import AppError, Invalid, RequestTimeout, TooLarge, Unavailable, UnsupportedMediaType
 from core.ids import uuid7
 from core.rest.errors import PROBLEM
 from core.rest.json import dump
@@ -26,19 +27,81 @@ MOST_BODY_BYTES = 1 << 20
 LONGEST_ARRIVAL = 60.0
 """Seconds for the whole body: one that trickles, a byte now and then, would hold its memory for hours."""
 
+SMALL_BODY_BYTES = 64 * 1024
+MOST_LARGE_BYTES = 64 << 20
+"""What all bodies larger than a small one may hold together. No message is that large, so a client that fills the room
+with a thousand bodies it never ends keeps nobody from talking."""
+
 
 class Disconnected(Exception):
     """The client went away before its request was complete."""
+
+
+class Overloaded(Unavailable):
+    code, title = "overloaded", "Too many large requests come at once."
+
+
+class _Room:
+    """The room that large bodies share, on one event loop."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def resize(self, before: int, after: int) -> None:
+        """A body has grown, or is gone (0). Raises Overloaded when there is no room for more."""
+        more = _beyond_small(after) - _beyond_small(before)
+        if more > 0 and self._taken + more > MOST_LARGE_BYTES:
+            raise Overloaded
+        self._taken += more
+
+
+def _beyond_small(size: int) -> int:
+    return size if size > SMALL_BODY_BYTES else 0
+
+
+_room = _Room()
+
+
+class _Body:
+    """A body as it arrives, and the room it takes."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    async def read(self, receive: Receive) -> bytes:
+        """All of it; raises TooLarge, Overloaded, Disconnected."""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            self._add(message.get("body", b""))
+            if not message.get("more_body"):
+                return b"".join(self._parts)
+
+    def _add(self, part: bytes) -> None:
+        size = self._size + len(part)
+        if size > MOST_BODY_BYTES:
+            raise TooLarge
+        _room.resize(self._size, size)
+        self._parts.append(part)
+        self._size = size
+
+    def let_go(self) -> None:
+        self._parts.clear()
+        _room.resize(self._size, 0)
+        self._size = 0
 
 
 def bounded(app: App) -> App:
     """`app` behind the bounds; what breaks one is answered here, as problem+json."""
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        arriving = _Body()
         try:
             _check_headers(scope)
             async with asyncio.timeout(LONGEST_ARRIVAL):
-                body = await _read(receive)
+                body = await arriving.read(receive)
         except TimeoutError:
             await _refuse(RequestTimeout(), send)
         except AppError as error:
@@ -47,6 +110,8 @@ def bounded(app: App) -> App:
             return
         else:
             await app(scope, _replay(body, receive), send)
+        finally:
+            arriving.let_go()
 
     return run
 
@@ -61,25 +126,12 @@ def _check_headers(scope: Scope) -> None:
         raise Invalid("A request names its host, once.")  # RFC 9112, 3.2
     if not query.isascii():
         raise Invalid("An address is ASCII; write other characters as %XX.")  # RFC 3986, 2
+    if any(name == b"content-encoding" for name, _ in headers):
+        raise UnsupportedMediaType("Send the body as it is, without a content encoding.")  # RFC 9110, 8.4
     announced = next((value for name, value in headers if name == b"content-length"), b"0")
     # A number too long to be read is too large as well.
     if len(announced) > 19 or (announced.isdigit() and int(announced) > MOST_BODY_BYTES):
         raise TooLarge
-
-
-async def _read(receive: Receive) -> bytes:
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MOST_BODY_BYTES:
-            raise TooLarge
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -104,5 +156,7 @@ async def _refuse(error: AppError, send: Send) -> None:
         # The rest of the request is not read, so the connection cannot serve another.
         (b"connection", b"close"),
     ]
+    if error.retry_after_ms is not None:
+        headers.append((b"retry-after", str(math.ceil(error.retry_after_ms / 1000)).encode()))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

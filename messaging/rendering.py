@@ -18,6 +18,7 @@ from encryption.keyring import keyring
 from messaging.bodies import load_keys, open_content
 from messaging.models import Membership
 from messaging.rows import ConversationRow, MessageRow, Sight, Stay
+from realtime.models import Event
 
 Wire = dict[str, Any]
 
@@ -55,6 +56,23 @@ def event_message(row: MessageRow, content: str | None = None) -> Wire:
     elif row.reply_to_id is not None:
         wire["replyTo"] = {"id": row.reply_to_id, "seq": row.reply_seq, "senderId": row.reply_sender_id}
     return wire
+
+
+def missing_message(event: Event) -> Wire:
+    """The Message of an event whose message cannot be found: what the event itself tells of it, and `contentError`."""
+    unknown = MessageRow(
+        id=event.message_id or UUID(int=0),
+        conversation_id=event.stream_id,
+        seq=event.seq,
+        client_message_id=None,
+        sender_id=event.actor_id,
+        type="text",
+        format="plain",
+        priority="normal",
+        body=b"",
+        created_at=event.created_at,
+    )
+    return event_message(unknown)
 
 
 def personal_message(row: MessageRow, user_id: UUID, first_seq: int, stays: Sequence[Stay]) -> Wire:

@@ -5,7 +5,7 @@ from typing import Any
 
 from messaging import querysets
 from messaging.bodies import load_keys
-from messaging.rendering import event_message
+from messaging.rendering import event_message, missing_message
 from realtime.models import Event
 
 
@@ -13,11 +13,12 @@ def render_events(events: Sequence[Event]) -> list[dict[str, Any]]:
     """The `data` of events about messages, in their order, the same for every receiver.
 
     Rendered from the messages as they are now, so that a replay shows today's text and tombstones of what was deleted.
+    A message that is gone from its table, which nobody does who may, costs its own event only.
     """
     messages = querysets.messages_by_id(event.message_id for event in events if event.message_id is not None)
     load_keys(messages.values())
     wires = {message_id: event_message(row) for message_id, row in messages.items()}
-    return [wires[event.message_id] for event in events if event.message_id is not None]
+    return [wires.get(e.message_id) or missing_message(e) for e in events if e.message_id is not None]
 
 
 def wire() -> None:

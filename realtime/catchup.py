@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error
 
-from core.errors import DatabaseUnavailable, Unavailable
+from core.errors import AppError, DatabaseUnavailable, Unavailable
 from realtime import protocol, streams, threads
 from realtime.feed import Feed
 from realtime.hub import Hub, Published
@@ -96,8 +96,23 @@ class CatchUp:
             self._settled.set()
             self._settled.clear()
         while gaps := [feed for feed in self._gaps if feed.gap][:_MOST_FEEDS]:
-            await self._close(gaps)
+            await self._close_each(gaps)
         self._gaps.clear()
+
+    async def _close_each(self, gaps: Sequence[Feed]) -> None:
+        """Close these gaps together; where that fails one by one, and leave out the one that cannot be closed."""
+        try:
+            await self._close(gaps)
+        except AppError:
+            raise
+        except Exception as error:  # noqa: BLE001  one bad event must not end reading for everybody
+            if len(gaps) > 1:
+                for feed in gaps:
+                    await self._close_each([feed])
+            else:
+                # The class only: the text of a database error may quote what was read.
+                log.error("the events of a conversation could not be read: %s", type(error).__name__)
+                self._gaps.discard(gaps[0])
 
     async def _close(self, gaps: Sequence[Feed]) -> None:
         spans = [(feed.id, feed.window.last, feed.known) for feed in gaps if feed.window is not None]

@@ -31,7 +31,8 @@ async def chat(scope: Scope, receive: Receive, send: Send) -> None:
     """One connection from its handshake to its end (ASGI 3, `websocket`)."""
     await receive()
     address = handshake.address(scope)
-    if draining.is_on() or not handshake.origin_allowed(scope) or doorstep.full(address):
+    welcome = handshake.names_one_host(scope) and handshake.origin_allowed(scope)
+    if draining.is_on() or not welcome or doorstep.full(address):
         # Before it is accepted ASGI has one way to refuse: the server answers 403.
         await send({"type": "websocket.close"})
         return

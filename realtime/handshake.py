@@ -32,6 +32,11 @@ def address(scope: Scope) -> str:
     return client_address(str(client[0]), ",".join(forwarded) or None, settings.TRUSTED_PROXIES)
 
 
+def names_one_host(scope: Scope) -> bool:
+    """Two servers in a row must not disagree about whom a request is for (RFC 9112, 3.2)."""
+    return [key.lower() for key, _ in scope["headers"]].count(b"host") == 1
+
+
 def bearer_token(scope: Scope) -> str | None:
     """The token of `Authorization: Bearer …`, which native clients may send."""
     scheme, _, token = (header(scope, b"authorization") or "").partition(" ")

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +32,15 @@ def everything(connection: socket.socket) -> bytes:
     received = b""
     while part := connection.recv(65536):
         received += part
+    return received
+
+
+def everything_of_one(connection: socket.socket) -> bytes:
+    """One answer, on a connection that may stay open."""
+    connection.settimeout(10)
+    received = b""
+    while b"\r\n\r\n" not in received or not received.endswith(b"}"):
+        received += connection.recv(65536)
     return received
 
 
@@ -158,6 +167,30 @@ def test_a_body_that_trickles_is_given_up(server: Server, monkeypatch: pytest.Mo
         connection.sendall(b"POST /api/v1/auth/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{")
         status, problem = problem_in(everything(connection))
     assert (status, problem["code"]) == (b"408", "timeout")
+
+
+def test_large_bodies_share_a_room_and_small_ones_need_none(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T088: a client that never ends its thousand bodies fills that room, and nobody's memory."""
+    monkeypatch.setattr(bounds, "MOST_LARGE_BYTES", 2 * MiB)
+    head = f"POST /api/v1/auth/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {MiB}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(connection_to(server)).sendall(head + b" " * (MiB - 1))
+        answers: list[bytes] = []
+        while b"503" not in answers:
+            assert len(answers) < 20, "there is always room"
+            with connection_to(server) as connection:
+                connection.sendall(head + b" " * (MiB - 1) + b"x")
+                status, problem = problem_in(everything_of_one(connection))
+                answers.append(status)
+        assert problem["code"] == "overloaded"
+        assert httpx.post(server.url + "/api/v1/auth/token", json={"username": "x"}).status_code == 400
+    server.sees(lambda: bounds._room._taken == 0)
+
+
+def test_an_encoded_body_is_refused(server: Server) -> None:
+    answer = httpx.post(server.url + "/api/v1/auth/token", content=b"x", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
 def test_an_address_that_is_not_ascii_is_refused(server: Server) -> None:

@@ -12,8 +12,10 @@ from audit.verify import verify
 from encryption.keyring import keyring
 from messaging.models import Message
 from messaging.verification import check_bodies
+from tests.live import Server
 from tests.messaging.talking import Json, answered, contents, entries, page, refused, send, stored
 from tests.people import Person
+from tests.sockets import connect
 
 
 def overwrite(message: Json, **columns: Any) -> None:
@@ -156,6 +158,23 @@ def test_messages_slipped_in_or_taken_away_are_found_out(patient: httpx.Client, 
     assert any(taken["id"] in what and "not stored" in what for what in found)
     assert any(str(slipped.id) in what and "Nothing tells" in what for what in found)
     assert not any(kept["id"] in what for what in found)
+
+
+@pytest.mark.core
+def test_an_event_whose_message_is_gone_costs_itself_only(
+    server: Server, patient: httpx.Client, doc1: Person, c1: str
+) -> None:
+    """Its number stays, so that clients can count on."""
+    gone, kept = send(patient, c1, "gone"), send(patient, c1, "kept")
+    Message.objects.filter(id=gone["id"]).delete()
+    events = answered(patient.get(f"/api/v1/conversations/{c1}/events"))["results"]
+    assert [(event["seq"], event["data"].get("contentError")) for event in events] == [(1, "undecryptable"), (2, None)]
+    assert events[0]["data"].keys() - {"contentError"} == events[1]["data"].keys() - {"clientMessageId"}
+    with connect(server, doc1.token) as client:
+        epoch = client.hello["epoch"]
+    with connect(server, doc1.token, resume={"epoch": epoch, "cursors": {c1: 0}}) as client:
+        assert [client.next_event("message:new")["data"]["content"] for _ in range(2)] == [None, "kept"]
+    assert [message["id"] for message in page(patient, c1)["results"]] == [kept["id"]]
 
 
 def test_the_check_is_part_of_verifying_the_log(patient: httpx.Client, c1: str) -> None:
