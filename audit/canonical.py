@@ -53,7 +53,7 @@ def canonical(fields: Fields) -> bytes:
 
 def timestamp(moment: datetime) -> str:
     """`2026-01-02T03:04:05.678901Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def mac(key: bytes, text: bytes) -> bytes:

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from audit import canonical
 from audit.canonical import Fields
-from audit.sql import Row, insert
 from audit.verbs import verbs
 from core.actor import Actor
 from core.ids import uuid7
+from core.sql import Row, insert
 from core.time import now
 from encryption.keyring import Keyring, keyring
 
@@ -117,20 +117,39 @@ def _entry(note: Note, entry_id: UUID, moment: datetime, kid: str, detail_hash: 
         "detail_h": detail_hash,
         "kid": kid,
     }
-    text = canonical.canonical(Fields._make(_text(row[name]) for name in Fields._fields))
-    return {**row, "mac": canonical.mac(mac_key(kid), text)}
+    return {**row, "mac": canonical.mac(mac_key(kid), canonical.canonical(_fields(row)))}
+
+
+def _fields(row: Row) -> Fields:
+    """The row as it stands in its canonical text."""
+    return Fields(
+        action=row["action"],
+        actor=str(row["actor"]),
+        actor_role=row["actor_role"],
+        conv=_id(row["conv"]),
+        detail_h=_hex(row["detail_h"]),
+        id=str(row["id"]),
+        ip_h=_hex(row["ip_h"]),
+        kid=row["kid"],
+        object=_id(row["object"]),
+        object_h=_hex(row["object_h"]),
+        outcome=row["outcome"],
+        reason=row["reason"],
+        session=_id(row["session"]),
+        ts=canonical.timestamp(row["ts"]),
+        v=row["v"],
+    )
+
+
+def _id(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
 
 
 @lru_cache(maxsize=4096)
 def _address_hash(address: str, month: str) -> bytes:
     """Equal addresses are equal within a month and cannot be followed over the months, nor guessed without the key."""
     return keyring().keyed_hash(f"audit.address/{month}", address.encode())
-
-
-def _text(value: Any) -> Any:
-    """A value of a row as it stands in the canonical text."""
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return canonical.timestamp(value) if isinstance(value, datetime) else value

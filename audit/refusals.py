@@ -14,10 +14,10 @@ from django.db import connection
 
 from audit import log
 from audit.models import Burst
-from audit.sql import stored
 from audit.writer import EntryDraft, register, writer
 from core.actor import Actor
 from core.errors import Refused
+from core.sql import stored
 from core.time import now
 
 INDIVIDUAL = 50

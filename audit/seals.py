@@ -20,7 +20,8 @@ from django.db import connection, transaction
 from audit import canonical
 from audit.canonical import Fields
 from audit.models import Seal
-from audit.sql import Row, fields_of, insert, stored
+from audit.sql import fields_of
+from core.sql import Row, insert, stored
 from core.time import now
 from encryption.models import installation
 

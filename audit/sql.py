@@ -1,77 +1,14 @@
-"""The one seam between the log and its two databases: many rows go in by one statement, and come out as text.
+"""How the log's rows are read: the text of every field, made by the database.
 
-In: one JSON document that PostgreSQL turns into rows of the table. Bound as single values, the 16 columns of an entry
-cost eight times the processor time (39 against 5 µs each, in groups of 30).
-
-Out: the text of every field, made by the database, because the chain is made over text; so a million entries need not
-become ten million Python objects first.
+The chain is made over text; so a million entries need not become ten million Python objects first.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
-from uuid import UUID
-
-import orjson
 from django.db import connection
 
 from audit.canonical import Fields
 
-Row = Mapping[str, Any]
-
-# SQLite takes 32,766 values in one statement; an entry has 16.
-_MOST_ROWS = 2000
-
 _IDS = {"actor", "conv", "id", "object", "session"}
 _HASHES = {"detail_h", "ip_h", "object_h"}
-
-
-def insert(table: str, rows: Sequence[Row]) -> None:
-    """Insert rows, all with the same columns: UUIDs, aware datetimes, bytes, text, integers, None."""
-    for start in range(0, len(rows), _MOST_ROWS):
-        part = rows[start : start + _MOST_ROWS]
-        if connection.vendor == "postgresql":
-            _insert_document(table, part)
-        else:
-            _insert_values(table, part)
-
-
-def _insert_document(table: str, rows: Sequence[Row]) -> None:
-    names = _names(rows)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {names}'  # noqa: S608 - names from this package only
-            f' FROM json_populate_recordset(NULL::"{table}", %s)',
-            [orjson.dumps(rows, default=_bytea).decode()],
-        )
-
-
-def _insert_values(table: str, rows: Sequence[Row]) -> None:
-    places = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table}" ({_names(rows)}) VALUES {places}',  # noqa: S608 - names from this package only
-            [stored(value) for row in rows for value in row.values()],
-        )
-
-
-def _names(rows: Sequence[Row]) -> str:
-    return ", ".join(f'"{name}"' for name in rows[0])
-
-
-def _bytea(value: object) -> str:
-    if isinstance(value, bytes):
-        return rf"\x{value.hex()}"
-    raise TypeError(f"{type(value).__name__} cannot be stored in the log")
-
-
-def stored(value: Any) -> Any:
-    """A value as the driver of this database takes it in plain SQL."""
-    if connection.vendor == "postgresql":
-        return value
-    if isinstance(value, UUID):
-        return value.hex
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
 def fields_of(alias: str) -> str:

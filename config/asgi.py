@@ -4,13 +4,14 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+import django
 from django.core import signals
-from django.core.asgi import get_asgi_application
 from django.db import close_old_connections, reset_queries
 
-_django = get_asgi_application()  # loads the settings and the apps: what follows needs them
+django.setup(set_prefix=False)  # loads the settings and the apps: what follows needs them
 
 from config.bounds import Receive, Scope, Send, bounded  # noqa: E402
+from config.handler import Handler  # noqa: E402
 from realtime import lifespan  # noqa: E402
 from realtime.consumer import chat  # noqa: E402
 
@@ -20,7 +21,7 @@ signals.request_started.disconnect(close_old_connections)
 signals.request_started.disconnect(reset_queries)
 signals.request_finished.disconnect(close_old_connections)
 
-_http = bounded(_django)  # type: ignore[arg-type]  # Django types its scope as a dict
+_http = bounded(Handler())
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

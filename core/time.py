@@ -10,4 +10,4 @@ def now() -> datetime:
 
 def wire_time(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-11-21T04:39:04.120Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"

@@ -8,8 +8,10 @@ outside the pool that serves requests, so that requests waiting for a commit can
 import asyncio
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +27,12 @@ log = logging.getLogger(__name__)
 class Draft:
     """Something that waits to be stored. `outcome` is its result, or the AppError that refuses it."""
 
-    future: "Future[Any]" = field(default_factory=Future, init=False, repr=False)
+    waiter: "Waiter | None" = field(default=None, init=False, repr=False)
     outcome: Any = field(default=None, init=False, repr=False)
 
+
+Waiter = Future[Any] | asyncio.Future[Any]
+"""Who waits for a draft: a thread or a coroutine."""
 
 Store = Callable[[Sequence[Any]], None]
 """Stores drafts of one kind inside one transaction of its own making and sets each one's `outcome`.
@@ -48,6 +53,12 @@ class GroupWriter:
 
     def submit(self, draft: Draft) -> "Future[Any]":
         """Queue a draft. The future ends after COMMIT with the draft's outcome, or with its AppError."""
+        future: Future[Any] = Future()
+        self._queue(draft, future)
+        return future
+
+    def _queue(self, draft: Draft, waiter: Waiter) -> None:
+        draft.waiter = waiter
         with self._wake:
             if self._stopping:
                 raise Draining()
@@ -56,7 +67,6 @@ class GroupWriter:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._wake.notify()
-        return draft.future
 
     @property
     def waiting(self) -> int:
@@ -65,7 +75,9 @@ class GroupWriter:
 
     async def store(self, draft: Draft) -> Any:
         """Submit and await the outcome. Giving up waiting does not undo the draft: it may be stored all the same."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(draft)))
+        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue(draft, waiter)
+        return await waiter
 
     def stop(self, timeout: float = 5.0) -> None:
         """Store what waits, then end the thread. Drafts submitted later raise Draining; a repeat does nothing."""
@@ -122,11 +134,26 @@ def _connection_lost() -> Unavailable | None:
 
 
 def _answer(group: Iterable[Draft]) -> None:
+    """Coroutines of one loop are told together: a call into the loop for each would be a wake-up for each."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[Draft]] = defaultdict(list)
     for draft in group:
-        if isinstance(draft.outcome, BaseException):
-            draft.future.set_exception(draft.outcome)
+        if isinstance(draft.waiter, asyncio.Future):
+            by_loop[draft.waiter.get_loop()].append(draft)
         else:
-            draft.future.set_result(draft.outcome)
+            _settle([draft])
+    for loop, drafts in by_loop.items():
+        with suppress(RuntimeError):  # the loop was closed meanwhile, and whoever waited is gone with it
+            loop.call_soon_threadsafe(_settle, drafts)
+
+
+def _settle(drafts: Iterable[Draft]) -> None:
+    for draft in drafts:
+        if draft.waiter is None or draft.waiter.done():
+            continue  # whoever waited has given up
+        if isinstance(draft.outcome, BaseException):
+            draft.waiter.set_exception(draft.outcome)
+        else:
+            draft.waiter.set_result(draft.outcome)
 
 
 def _as_app_error(error: Exception) -> BaseException:

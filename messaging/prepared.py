@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import psycopg
 from django.db import connection
 from django.db.models import QuerySet
+
+from core.sql import fetch
 
 Row = tuple[Any, ...]
 Argument = UUID | int | str | Sequence[UUID] | Sequence[str]
@@ -42,9 +43,7 @@ class Prepared:
         if connection.vendor != "postgresql":
             return list(self._build(*arguments))
         values = [constant if place is None else arguments[place] for place, constant in self._statement.values]
-        connection.ensure_connection()
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-            return cursor.execute(self._statement.sql, values, binary=True).fetchall()
+        return fetch(self._statement.sql, *values)
 
     @cached_property
     def _statement(self) -> _Statement:

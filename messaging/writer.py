@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import audit
-from audit import sql
+from core import sql
 from core.actor import Actor
 from core.errors import AppError, IdempotencyConflict, InvalidReference, Shredded, TokenRevoked
 from core.ids import uuid7

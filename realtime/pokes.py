@@ -43,6 +43,9 @@ RETRY = 1.0
 NEWS_OF_LIMITS = 0.25
 """Seconds. What people did waits that long for a poke to go with, and then gets one of its own."""
 
+BREATH = 0.005
+"""Seconds between two pokes: under load what several groups have committed goes into one."""
+
 SIGN_OF_LIFE = 10.0
 """Seconds. A process sends at least that often, so that each knows how many there are."""
 
@@ -133,6 +136,7 @@ class Pokes:
             self._wake.clear()
             for group, poke in self._batches():
                 await self._send(group, poke)
+            await asyncio.sleep(BREATH)
 
     async def receive(self) -> None:
         """Carry out what the other processes send, for ever."""

@@ -4,25 +4,25 @@ PostgreSQL takes a whole group in one statement and reads many streams in one; e
 Both sides promise the same.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max
 
+from core import sql
 from core.time import now
 from realtime.models import Event, Stream
 
 COLUMNS = ("id", "stream_id", "seq", "kind", "actor_id", "message_id", "body", "created_at")
+_NOT_YET = datetime.min.replace(tzinfo=UTC)
+_GIVEN = COLUMNS[:-1]
 _HIGHEST = 2**63 - 1
 
-_INSERT = """
-    INSERT INTO realtime_event (id, stream_id, seq, kind, actor_id, message_id, body)
-    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s::bytea[])
-    RETURNING id, created_at
-"""
+_LOCK = "SELECT id, head_seq FROM realtime_stream WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _MOVE_HEADS = """
     UPDATE realtime_stream SET head_seq = moved.seq, head_at = clock_timestamp()
     FROM unnest(%s::uuid[], %s::bigint[]) AS moved (id, seq) WHERE realtime_stream.id = moved.id
@@ -46,22 +46,42 @@ class Span(NamedTuple):
     up_to: int | None = None
 
 
-def insert(events: Sequence[Event]) -> None:
+@dataclass(slots=True)
+class EventRow:
+    """An event that is being stored; `created_at` is set by `insert`. Lighter than a model instance."""
+
+    id: UUID
+    stream_id: UUID
+    seq: int
+    kind: str
+    actor_id: UUID
+    message_id: UUID | None
+    body: bytes | None = None
+    created_at: datetime = _NOT_YET
+
+
+def lock(ids: Collection[UUID]) -> list[Stream]:
+    """These streams with their heads, in the order of ids, locked until the end of the transaction."""
+    if connection.vendor == "postgresql":
+        return [Stream(id=stream_id, head_seq=head_seq) for stream_id, head_seq in sql.fetch(_LOCK, list(ids))]
+    return list(Stream.objects.filter(id__in=ids).order_by("id"))
+
+
+def insert(events: Sequence[EventRow]) -> None:
     """Store the rows and set each one's `created_at` to what the database says."""
     if connection.vendor == "postgresql":
-        _insert_arrays(events)
+        _insert_document(events)
         return
     for event in events:
         event.created_at = now()
-    Event.objects.bulk_create(events)
+    Event.objects.bulk_create([Event(**asdict(event)) for event in events])
 
 
 def move_heads(streams: Iterable[Stream]) -> None:
     """Store `head_seq` of each of these locked streams, and that it moved now."""
     streams = list(streams)
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(_MOVE_HEADS, [[s.id for s in streams], [s.head_seq for s in streams]])
+        sql.fetch(_MOVE_HEADS, [s.id for s in streams], [s.head_seq for s in streams])
         return
     moment = now()
     for stream in streams:
@@ -80,9 +100,7 @@ def database_time() -> datetime:
     """What the database's clock says (aware, UTC): the clock of `created_at`."""
     if connection.vendor != "postgresql":
         return now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        [moment] = cursor.fetchone()
+    [(moment,)] = sql.fetch("SELECT clock_timestamp()")
     return cast(datetime, moment)
 
 
@@ -91,20 +109,17 @@ def heads_since(moment: datetime) -> dict[UUID, int]:
     return dict(Event.objects.filter(created_at__gt=moment).values_list("stream_id").annotate(Max("seq")))
 
 
-def _insert_arrays(events: Sequence[Event]) -> None:
-    arrays = zip(*((e.id, e.stream_id, e.seq, e.kind, e.actor_id, e.message_id, e.body) for e in events), strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [list(array) for array in arrays])
-        times = dict(cursor.fetchall())
+def _insert_document(events: Sequence[EventRow]) -> None:
+    rows = [{name: getattr(event, name) for name in _GIVEN} for event in events]
+    times = dict(sql.insert_returning("realtime_event", rows, "id, created_at"))
     for event in events:
         event.created_at = times[event.id]
 
 
 def _select_lateral(spans: Sequence[Span], limit: int) -> list[Event]:
     highs = [_HIGHEST if span.up_to is None else span.up_to for span in spans]
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [[s.stream_id for s in spans], [s.after for s in spans], highs, limit])
-        return [Event.from_db(connection.alias, COLUMNS, row) for row in cursor.fetchall()]
+    found = sql.fetch(_READ, [s.stream_id for s in spans], [s.after for s in spans], highs, limit)
+    return [Event.from_db(connection.alias, COLUMNS, row) for row in found]
 
 
 def _select_one(span: Span, limit: int) -> list[Event]:

@@ -25,7 +25,7 @@ from realtime import rows, wiring
 from realtime.hub import Published, hub
 from realtime.models import Event, Stream
 from realtime.pokes import pokes
-from realtime.rows import Span
+from realtime.rows import EventRow, Span
 
 PAGE = 200
 
@@ -57,10 +57,10 @@ def lock(ids: Iterable[UUID]) -> dict[UUID, Stream]:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a stream is locked inside audit.transaction()")
-    return {stream.id: stream for stream in Stream.objects.select_for_update().filter(id__in=set(ids)).order_by("id")}
+    return {stream.id: stream for stream in rows.lock(set(ids))}
 
 
-def append(events: Sequence[NewEvent]) -> list[Event]:
+def append(events: Sequence[NewEvent]) -> list[EventRow]:
     """Give each event the next number of its stream and store it; two statements, however many there are.
 
     Returns the rows in the same order, with `seq` and `created_at`. The streams must come from `lock` in this
@@ -96,9 +96,9 @@ def heads(ids: Iterable[UUID]) -> dict[UUID, int]:
     return dict(Stream.objects.filter(id__in=list(ids)).values_list("id", "head_seq"))
 
 
-def _row(event: NewEvent) -> Event:
+def _row(event: NewEvent) -> EventRow:
     event.stream.head_seq += 1
-    row = Event(
+    row = EventRow(
         id=uuid7(),
         stream_id=event.stream.id,
         seq=event.stream.head_seq,
@@ -111,7 +111,7 @@ def _row(event: NewEvent) -> Event:
     return row
 
 
-def _binding(row: Event) -> dict[str, Any]:
+def _binding(row: Event | EventRow) -> dict[str, Any]:
     """What a sealed body is bound to: it opens in no other row."""
     return {"object_id": row.id, "sender_id": row.actor_id, "revision": 0, "kind": "event"}
 
@@ -125,7 +125,7 @@ def _open(row: Event) -> dict[str, Any]:
         return {"contentError": "shredded" if isinstance(error, Shredded) else "undecryptable"}
 
 
-def _frame(row: Event, data: dict[str, Any]) -> dict[str, Any]:
+def _frame(row: Event | EventRow, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "event": row.kind,
         "conversationId": row.stream_id,
@@ -136,7 +136,7 @@ def _frame(row: Event, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _publish(events: Sequence[NewEvent], stored: Sequence[Event]) -> None:
+def _publish(events: Sequence[NewEvent], stored: Sequence[EventRow]) -> None:
     pairs = zip(events, stored, strict=True)
     hub.publish([Published(row.stream_id, row.seq, _frame(row, event.data or {})) for event, row in pairs])
     pokes.moved({event.stream.id: event.stream.head_seq for event in events})

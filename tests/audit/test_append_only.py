@@ -8,8 +8,8 @@ from django.db import DatabaseError, ProgrammingError, connection, connections, 
 
 from audit.models import Detail, Entry, Seal
 from audit.seals import seal_pending
-from audit.sql import stored
 from core.ids import uuid7
+from core.sql import stored
 from tests.audit.people import record_some
 
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no roles and no TRUNCATE")

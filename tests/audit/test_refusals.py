@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 import audit
 from audit import refusals
@@ -126,18 +126,12 @@ def test_the_work_is_the_same_whether_the_id_exists_or_not() -> None:
 
 def statements_of_refusing(actor: Actor, subject_id: UUID) -> list[str]:
     """The statements that storing one refusal takes, without their values."""
-    seen: list[str] = []
-
-    def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        seen.append(sql)
-        return execute(sql, params, many, context)
-
     draft = refusals.RefusalDraft(
         "access.denied", actor, object_id=subject_id, outcome="deny", details={"attempted": "GET messages/{id}"}
     )
-    with connection.execute_wrapper(watch), audit.transaction():
+    with CaptureQueriesContext(connection) as seen, audit.transaction():
         refusals._store([draft])
-    return [sql for sql in seen if not sql.startswith("BEGIN")]
+    return [query["sql"].split("VALUES")[0] for query in seen if not query["sql"].startswith(("BEGIN", "COMMIT"))]
 
 
 @pytest.mark.usefixtures("log_cannot_be_written")

@@ -15,9 +15,9 @@ from audit import canonical, verify
 from audit.models import Detail, Entry, Seal
 from audit.reading import sealed
 from audit.seals import seal_pending
-from audit.sql import stored
 from audit.verify import Problem
 from core.ids import uuid7
+from core.sql import stored
 from encryption.models import installation
 from tests.audit.people import record_some, somebody
 

@@ -243,7 +243,8 @@ def test_subprotocols_are_ignored(server: Server) -> None:
 def test_a_handshake_names_its_host_once(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         connection.sendall(
-            b"GET /ws/chat HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"GET /ws/chat HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n"
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
         assert connection.recv(4096).split()[1] == b"403"

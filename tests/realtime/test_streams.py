@@ -16,6 +16,7 @@ from core.time import now, wire_time
 from realtime import streams
 from realtime.hub import Hub, Published
 from realtime.models import Event, Stream
+from realtime.rows import EventRow
 from realtime.streams import NewEvent
 
 pytestmark = pytest.mark.core
@@ -31,7 +32,7 @@ def rename(stream: Stream, name: str) -> NewEvent:
     return NewEvent(stream, "conversation:updated", SYSTEM_ID, data={"name": name})
 
 
-def append(stream_id: UUID, *names: str) -> list[Event]:
+def append(stream_id: UUID, *names: str) -> list[EventRow]:
     with audit.transaction():
         stream = streams.lock([stream_id])[stream_id]
         return streams.append([rename(stream, name) for name in names])

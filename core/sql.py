@@ -1,0 +1,84 @@
+"""Plain SQL where Django's way costs too much: statements bound on the server, and many rows in one statement.
+
+Django's cursor writes the values into the text of a statement and reads results as text. psycopg's own binds them on
+the server, prepares what comes often, and takes results as binary: half the processor time of a large group.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from django.db import connection
+
+Row = Mapping[str, Any]
+
+# SQLite takes 32,766 values in one statement; the widest row has 16.
+_MOST_ROWS = 2000
+
+
+def fetch(statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run a statement on PostgreSQL, inside the transaction that is open; its rows, if it has any.
+
+    Raises what Django's cursor would raise.
+    """
+    connection.ensure_connection()
+    if connection.queries_logged:  # so that whoever counts queries counts these too
+        connection.queries_log.append({"sql": statement, "time": ""})
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement.encode(), values, binary=True)
+        return cursor.fetchall() if cursor.description else []
+
+
+def insert(table: str, rows: Sequence[Row]) -> None:
+    """Insert rows, all with the same columns: UUIDs, aware datetimes, bytes, text, integers, None."""
+    for start in range(0, len(rows), _MOST_ROWS):
+        part = rows[start : start + _MOST_ROWS]
+        if connection.vendor == "postgresql":
+            fetch(*_document(table, part))
+        else:
+            _insert_values(table, part)
+
+
+def insert_returning(table: str, rows: Sequence[Row], columns: str) -> list[tuple[Any, ...]]:
+    """The same on PostgreSQL, and what the database made of these columns, in no order."""
+    statement, document = _document(table, rows)
+    return fetch(f"{statement} RETURNING {columns}", document)
+
+
+def stored(value: Any) -> Any:
+    """A value as the driver of this database takes it in plain SQL."""
+    if connection.vendor == "postgresql":
+        return value
+    if isinstance(value, UUID):
+        return value.hex
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _document(table: str, rows: Sequence[Row]) -> tuple[str, str]:
+    """All rows in one JSON document that PostgreSQL turns into rows of the table: bound as single values, the 16
+    columns of an audit entry cost eight times the processor time (39 against 5 µs each, in groups of 30)."""
+    names = _names(rows)
+    statement = f'INSERT INTO "{table}" ({names}) SELECT {names} FROM json_populate_recordset(NULL::"{table}", %s)'  # noqa: S608 - names of our own
+    return statement, orjson.dumps(rows, default=_bytea).decode()
+
+
+def _insert_values(table: str, rows: Sequence[Row]) -> None:
+    places = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'INSERT INTO "{table}" ({_names(rows)}) VALUES {places}',  # noqa: S608 - names of our own
+            [stored(value) for row in rows for value in row.values()],
+        )
+
+
+def _names(rows: Sequence[Row]) -> str:
+    return ", ".join(f'"{name}"' for name in rows[0])
+
+
+def _bytea(value: object) -> str:
+    if isinstance(value, bytes):
+        return rf"\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} cannot be stored this way")
