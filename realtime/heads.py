@@ -28,6 +28,11 @@ class BoundedHttp(HttpToolsProtocol):
     _unfinished_bytes = 0
     _deadline: TimerHandle | None = None
 
+    @property
+    def awaits_head(self) -> bool:
+        """Whether nothing was asked yet since the connection began, or the head of a request is not whole."""
+        return self._deadline is not None
+
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         super().connection_made(transport)
         self._begin_head()

@@ -81,6 +81,9 @@ class Server(uvicorn.Server):
         # What is there now stays: the collector need not walk through it again and again.
         gc.collect()
         gc.freeze()
+        # Each message makes hundreds of objects that live for a moment. Looking through them after every 700, as Python
+        # does by itself, took 5 % of the time.
+        gc.set_threshold(20_000, 10, 50)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -95,9 +98,25 @@ class Server(uvicorn.Server):
             await asyncio.sleep(NOTICE)
         for listener in self.servers:
             listener.close()
+        await self._answer_requests(begin + NOTICE + FINISH)
         await draining.answered(begin + NOTICE + FINISH - time.monotonic())
         await asyncio.to_thread(writer.stop, FINISH)
         await self._say_goodbye(begin + _CLOSED_BY)
+
+    async def _answer_requests(self, until: float) -> None:
+        """Before anything is taken away from them, requests over HTTP are answered and their connections closed.
+
+        A connection that was let in a moment ago and has not asked yet would be cut off without an answer: it has a
+        second for that.
+        """
+        heard = time.monotonic() + NOTICE
+        while open_ones := [one for one in self.server_state.connections if isinstance(one, BoundedHttp)]:
+            if time.monotonic() > until:
+                return
+            for one in open_ones:
+                if time.monotonic() > heard or not one.awaits_head:
+                    one.shutdown()  # at once when it is idle, otherwise after the answer
+            await asyncio.sleep(0.01)
 
     async def _say_goodbye(self, until: float) -> None:
         """Tell every client when to come back, and close each one then."""
