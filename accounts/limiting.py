@@ -130,7 +130,8 @@ def _usage(name: str, key: str, *, add: bool) -> _Usage:
     own = local.usage(key, rate, add=add)
     if time.monotonic() >= _cache_back_at:
         if (shared := _shared_usage(name, key, rate, add=add)) is not None:
-            return shared
+            # Of the two the larger: who empties the cache must not win new tries.
+            return shared if shared.failures >= own.failures else own._replace(allowed=shared.allowed)
         _cache_back_at = time.monotonic() + _PAUSE
         log.warning("the cache does not answer: failures to sign in are counted by this process alone")
     return own

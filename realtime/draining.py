@@ -8,13 +8,19 @@ from threading import Event
 from core.errors import Draining
 
 _draining = Event()
+_refusing = Event()
 _working = 0
 _waiter: "asyncio.Future[None] | None" = None
 
 
 def begin() -> None:
-    """From now on readiness answers 503 and new requests of sockets are refused; a repeat does nothing."""
+    """From now on readiness answers 503 and no new sockets are let in; a repeat does nothing. Who is here is served."""
     _draining.set()
+
+
+def take_no_more() -> None:
+    """From now on new requests of sockets are refused as well: everybody has been told to go."""
+    _refusing.set()
 
 
 def is_on() -> bool:
@@ -22,8 +28,8 @@ def is_on() -> bool:
 
 
 def refuse() -> None:
-    """Raises Draining once `begin` was called."""
-    if _draining.is_set():
+    """Raises Draining once `take_no_more` was called."""
+    if _refusing.is_set():
         raise Draining()
 
 
@@ -51,3 +57,4 @@ async def answered(longest: float) -> None:
 def reset() -> None:
     """For tests, which outlive the servers they start."""
     _draining.clear()
+    _refusing.clear()

@@ -1,8 +1,8 @@
 """uvicorn with an orderly end: `manage.py serve`.
 
 By itself uvicorn closes every socket within a tenth of a second of SIGTERM, before the application hears of it. Here
-the process first stops being ready, then stops listening, answers what was asked of it, tells its clients when to come
-back, and closes them little by little, so that the processes that remain are not run over. All of it ends within
+the process first stops being ready, then stops listening, tells its clients when to come back, answers what was asked
+of it, and closes them little by little, so that the processes that remain are not run over. All of it ends within
 30 seconds (delivery goes on elsewhere: what a client has missed meanwhile it gets by resuming).
 """
 
@@ -26,6 +26,7 @@ from realtime.direct import DirectProtocol
 from realtime.heads import BoundedHttp
 from realtime.hub import hub
 from realtime.protocol import CloseCode
+from realtime.sockets import Socket
 
 NOTICE = 1.0
 """Seconds in which readiness already answers 503 while connections are still accepted, so that proxies can see it."""
@@ -33,7 +34,10 @@ NOTICE = 1.0
 FINISH = 5.0
 """Seconds for what was asked before to be finished and answered."""
 
-_CLOSED_BY = 25.0
+_CLOSED_BY = 17.0
+"""Seconds until the last socket is told to be back: what may take longer before and after fits into 30."""
+
+_LAST_WORDS = 0.5
 _GRACE = 2
 _CLOSES_PER_SECOND = 100
 
@@ -99,9 +103,14 @@ class Server(uvicorn.Server):
         for listener in self.servers:
             listener.close()
         await self._answer_requests(begin + NOTICE + FINISH)
-        await draining.answered(begin + NOTICE + FINISH - time.monotonic())
+        leaving = self._say_goodbye(begin + _CLOSED_BY)
+        if leaving:
+            # What they said before they heard it is stored like everything else.
+            await asyncio.sleep(_LAST_WORDS)
+        draining.take_no_more()
+        await draining.answered(FINISH)
         await asyncio.to_thread(writer.stop, FINISH)
-        await self._say_goodbye(begin + _CLOSED_BY)
+        await self._close(leaving)
 
     async def _answer_requests(self, until: float) -> None:
         """Before anything is taken away from them, requests over HTTP are answered and their connections closed.
@@ -118,13 +127,17 @@ class Server(uvicorn.Server):
                     one.shutdown()  # at once when it is idle, otherwise after the answer
             await asyncio.sleep(0.01)
 
-    async def _say_goodbye(self, until: float) -> None:
-        """Tell every client when to come back, and close each one then."""
+    def _say_goodbye(self, until: float) -> list[tuple[float, Socket]]:
+        """Tell every client when to come back; returns that with each, the soonest first."""
         waiting = [*hub.sockets]
         spread = min(settings.DRAIN_SPREAD, len(waiting) / _CLOSES_PER_SECOND, max(0.0, until - time.monotonic()))
         leaving = sorted(((random.uniform(0, spread), one) for one in waiting), key=lambda pair: pair[0])  # noqa: S311
         for delay, one in leaving:
             one.send(protocol.encode({"type": "drain", "reconnectInMs": int(delay * 1000)}))
+        return leaving
+
+    async def _close(self, leaving: list[tuple[float, Socket]]) -> None:
+        """Close each one when it was told to come back: by then nothing of it is unanswered."""
         begin = time.monotonic()
         for delay, one in leaving:
             if self.force_exit:

@@ -7,8 +7,8 @@ than two seconds is told so, and can tell its client when to try again.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import ParamSpec, TypeVar
+from functools import cache, partial
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
@@ -38,8 +38,14 @@ async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     call = asyncio.ensure_future(_call(function, *args, **kwargs))
     # A thread cannot be stopped. Who gives up waiting leaves it at work, and it keeps its place until it is done: else
     # clients that ask and go away would fill the pool past the gate.
-    call.add_done_callback(lambda _: gate.release())
+    call.add_done_callback(partial(_leave, gate))
     return await asyncio.shield(call)
+
+
+def _leave(gate: asyncio.Semaphore, call: "asyncio.Future[Any]") -> None:
+    gate.release()
+    if not call.cancelled():
+        call.exception()  # looked at: whoever asked may be gone, and its failure is nobody's
 
 
 async def _call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -114,6 +114,14 @@ def test_who_can_write_to_the_cache_runs_nothing_here(
     assert not (tmp_path / "sprung").exists()
 
 
+def test_who_empties_the_cache_wins_no_new_tries(rest: Rest, pat1: Person) -> None:
+    anonymous = rest()
+    while attempt(anonymous, "pat1", "wrong") == 401:
+        pass
+    caches["default"].clear()
+    assert attempt(anonymous, "pat1", "wrong") == 429
+
+
 def test_no_name_and_no_address_reaches_the_cache(
     anonymous: httpx.Client, doc1: Person, redis_client: "redis.Redis | None"
 ) -> None:

@@ -50,6 +50,30 @@ def test_sigterm_under_load_loses_nothing_that_was_acknowledged(pat1: Person, do
     assert set(acknowledged) <= stored
 
 
+def test_who_stops_when_told_to_is_never_refused(pat1: Person, doc1: Person) -> None:
+    """T139: what is said before `drain` is heard is stored, up to the last word."""
+    conversation = open_clinical(pat1, doc1)
+    limits = {"LIMIT_MESSAGE_NEW": "1000000/60", "LIMIT_FRAMES": "100000/1", "DRAIN_SPREAD": "1"}
+    replies: list[dict[str, object]] = []
+    with served(**limits) as server, connect(server, doc1.token) as client:
+
+        def send_until_told() -> None:
+            while not any(frame.get("type") == "drain" for frame in client.kept()):
+                content = {"conversationId": conversation, "content": f"message {len(replies)}"}
+                replies.append(client.ask_raw("message:new", content))
+
+        sender = threading.Thread(target=send_until_told)
+        sender.start()
+        while len(replies) < 50:
+            time.sleep(0.01)
+        server.process.send_signal(signal.SIGTERM)
+        sender.join(20)
+        assert client.closed_with(timeout=25) == 1012
+        assert server.process.wait(30) == 0
+    assert [reply for reply in replies if "error" in reply] == []
+    assert Message.objects.count() == len(replies) > 50
+
+
 def test_while_draining_nobody_new_is_let_in(pat1: Person) -> None:
     with served(DRAIN_SPREAD="3") as server, connect(server, pat1.token) as client:
         server.process.send_signal(signal.SIGTERM)
