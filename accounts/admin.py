@@ -1,6 +1,6 @@
 """People in the admin: create, disable, enable, and for superusers roles and rights. Everything goes through services.
 
-Names and addresses are shown decrypted, so looking is recorded. Passwords are neither shown nor changed here.
+Names and addresses are shown decrypted, so looking is recorded. Passwords of others are neither shown nor changed here.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -11,17 +11,30 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse_lazy
 
 from accounts import services
-from accounts.admin_forms import CountingLoginForm, PersonForm, actor_of_admin
+from accounts.admin_forms import CountingLoginForm, OwnPasswordChange, PersonForm, actor_of_admin
 from accounts.models import User
 from audit.writer import EntryDraft, writer
 from core import doors
+from core.actor import SYSTEM_ID
 from core.errors import AppError, Refused
 from core.ids import parse_uuid
 
+
+def change_own_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+    """The admin's page for it, with our service behind."""
+    context = {**admin.site.each_context(request), **(extra_context or {})}
+    done = reverse_lazy("admin:password_change_done")
+    return OwnPasswordChange.as_view(success_url=done, extra_context=context)(request)
+
+
+admin.site.site_header = admin.site.site_title = "Parley"
 admin.site.login_form = CountingLoginForm
+admin.site.password_change = change_own_password  # type: ignore[method-assign,assignment]  # Django 5.2 has no option for the form
 # Rights come with a role and by services that record it; a group made here would be in no log.
 admin.site.unregister(Group)
 
@@ -35,6 +48,8 @@ _PERSON = ("username", "display_name", "email", "out_of_office", "time_zone", "l
 _AUTHORITY = ("role", "is_staff", "is_superuser")
 _FILTERS = frozenset({"role__exact", "is_active__exact", "is_staff__exact"})
 _NEW = ("username", "password", "display_name", "email", "time_zone", "language")
+_MOST_AT_ONCE = 500
+_MOST_SHOWN = 50
 
 
 @admin.register(User)
@@ -103,12 +118,39 @@ class PeopleAdmin(_UserAdmin):
         """There is nothing related in the form."""
 
     @admin.action(description="Disable the selected people", permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
-        self._for_each(request, queryset, services.disable_user, "disabled")
+    def disable(self, request: HttpRequest, queryset: "QuerySet[User]") -> HttpResponse | None:
+        if _is_confirmed(request):
+            self._for_each(request, queryset, services.disable_user, "disabled")
+            return None
+        return self._confirm(request, queryset.filter(is_active=True), "disable")
 
     @admin.action(description="Enable the selected people", permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
-        self._for_each(request, queryset, services.enable_user, "enabled")
+    def enable(self, request: HttpRequest, queryset: "QuerySet[User]") -> HttpResponse | None:
+        if _is_confirmed(request):
+            self._for_each(request, queryset, services.enable_user, "enabled")
+            return None
+        return self._confirm(request, queryset.filter(is_active=False), "enable")
+
+    def _confirm(self, request: HttpRequest, chosen: "QuerySet[User]", action: str) -> HttpResponse | None:
+        """Ask first. The page holds the ids of exactly those it names and counts: who comes later is not meant."""
+        people = list(chosen.exclude(pk=SYSTEM_ID).exclude(pk=cast(User, request.user).pk)[: _MOST_AT_ONCE + 1])
+        if not people:
+            self.message_user(request, f"There is nobody to {action} among them.", messages.WARNING)
+            return None
+        if len(people) > _MOST_AT_ONCE:
+            self.message_user(request, f"Choose at most {_MOST_AT_ONCE} people at once.", messages.ERROR)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{action.capitalize()} {len(people)} {'person' if len(people) == 1 else 'people'}?",
+            "action": action,
+            "people": people,
+            "shown": people[:_MOST_SHOWN],
+            "more": len(people[_MOST_SHOWN:]),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/accounts/user/confirm_action.html", context)
 
     def _for_each(self, request: HttpRequest, people: "QuerySet[User]", service: Any, done: str) -> None:
         actor, count = actor_of_admin(request), 0
@@ -126,6 +168,11 @@ class PeopleAdmin(_UserAdmin):
             doors.record_refusal(actor_of_admin(request), f"admin {request.method} {request.path}"[:100], error)
         for text in [e.message for e in error.errors] or [error.detail]:
             self.message_user(request, text, messages.ERROR)
+
+
+def _is_confirmed(request: HttpRequest) -> bool:
+    """Only together with the ids that stood on the page, never for everybody there is."""
+    return "confirmed" in request.POST and request.POST.get("select_across", "0") == "0"
 
 
 def _record_view(request: HttpRequest, user: User | None = None) -> None:

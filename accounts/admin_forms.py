@@ -1,19 +1,23 @@
-"""Forms of the admin: signing in with the same limits as everywhere, and creating a person."""
+"""Forms of the admin: signing in and changing one's password with the same limits as everywhere, creating a person."""
 
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 import audit
-from accounts import limiting, passwords
+from accounts import limiting, passwords, services
 from accounts.authentication import address_of
 from accounts.models import Role, User
 from accounts.services.signing_in import actor_of
 from core.actor import SYSTEM, SYSTEM_ID, Actor
-from core.errors import Invalid, RateLimited
+from core.errors import AppError, Invalid, RateLimited
 from core.rest.errors import request_id_of
 
 if TYPE_CHECKING:
@@ -31,10 +35,12 @@ class CountingLoginForm(AdminAuthenticationForm):
     """The admin's sign-in. Failures count together with those of `POST /auth/token`; both leave the same records."""
 
     def clean(self) -> dict[str, Any]:
+        if self.errors:  # Nothing was tried.
+            return self.cleaned_data
         request = cast(HttpRequest, self.request)
-        failures = limiting.login_failures(self.cleaned_data.get("username", ""), address_of(request))
+        failures = limiting.login_failures(self.cleaned_data["username"], address_of(request))
         try:
-            passwords.require_usable(self.cleaned_data.get("password", ""), "password")
+            passwords.require_usable(self.cleaned_data["password"], "password")
             failures.require_room()
             with passwords.hashing():
                 failures.require_room()
@@ -49,7 +55,7 @@ class CountingLoginForm(AdminAuthenticationForm):
             return super().clean()
         except ValidationError:
             failures.count()
-            self._record("session.refused", User.objects.find(self.cleaned_data.get("username", "")))
+            self._record("session.refused", User.objects.find(self.cleaned_data["username"]))
             raise
 
     def _record(self, action: str, user: User | None) -> None:
@@ -67,6 +73,45 @@ class CountingLoginForm(AdminAuthenticationForm):
                 outcome="allow" if action == "session.started" else "deny",
                 reason="admin",
             )
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """The fields alone: `services.change_password` looks at the passwords, and counts the wrong ones."""
+
+    def clean_old_password(self) -> str:
+        return str(self.cleaned_data["old_password"])
+
+    def validate_password_for_user(self, user: AbstractBaseUser, password_field_name: str = "") -> None:
+        """Left to the service."""
+
+
+class OwnPasswordChange(PasswordChangeView):
+    """Somebody changes their own password in the admin: this session of theirs stays, all others end."""
+
+    form_class = OwnPasswordForm
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        given = form.cleaned_data
+        try:
+            services.change_password(
+                actor=actor_of_admin(self.request),
+                current_password=given["old_password"],
+                new_password=given["new_password1"],
+            )
+        except AppError as refused:
+            _explain(form, refused)
+            return self.form_invalid(form)
+        form.user.refresh_from_db()
+        update_session_auth_hash(self.request, form.user)
+        return HttpResponseRedirect(self.get_success_url())
+
+
+def _explain(form: Any, refused: AppError) -> None:
+    fields = {"currentPassword": "old_password", "newPassword": "new_password1"}
+    for error in refused.errors:
+        form.add_error(fields[error.field], error.message)
+    if not refused.errors:  # Django's page shows only what belongs to a field.
+        form.add_error("old_password", refused.detail)
 
 
 class PersonForm(_UserForm):
@@ -88,10 +133,13 @@ class PersonForm(_UserForm):
         return Role(self.cleaned_data["role"]).value
 
     def clean_password(self) -> str | None:
-        password = self.cleaned_data["password"] or None
-        if password is not None:
+        return self.cleaned_data["password"] or None
+
+    def _post_clean(self) -> None:
+        """Django's own place for it: before, the person has no names that a password could repeat."""
+        super()._post_clean()  # type: ignore[misc]  # in Django, but not in its stubs
+        if password := self.cleaned_data.get("password"):
             try:
                 passwords.require_strong(password, self.instance, "password")
             except Invalid as weak:
-                raise ValidationError([error.message for error in weak.errors]) from None
-        return password
+                self.add_error("password", [error.message for error in weak.errors])

@@ -32,6 +32,9 @@ class Role(models.TextChoices):
     BOT = "bot"
 
 
+RIGHTS_ARE_FOR_STAFF = "Only people whose role is staff may use the admin or be superusers."
+
+
 class UserManager(BaseUserManager["User"]):
     def find(self, username: str) -> "User | None":
         """Whoever has this login name, in whatever case it is typed."""
@@ -84,6 +87,7 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
     language = models.CharField(max_length=35, default="en", validators=[validate_language])
     is_active = models.BooleanField("enabled", default=True)
     is_staff = models.BooleanField("may use the admin", default=False)
+    sign_outs = models.PositiveIntegerField("how often all their sessions were ended", default=0, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
     _password: str | None  # What was set and is not saved yet; Django's.
     last_login = None  # Sessions tell, and they are more than the last one.
@@ -100,15 +104,25 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
             # The unique column alone would let `Anna` and `anna` be two people.
             models.UniqueConstraint(Lower("username"), name="one_person_per_name_in_any_case"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_is_known"),
+            models.CheckConstraint(
+                condition=Q(role="staff") | Q(is_staff=False, is_superuser=False),
+                name="user_rights_are_for_staff",
+                violation_error_message=RIGHTS_ARE_FOR_STAFF,
+            ),
         ]
 
     def __str__(self) -> str:
         """Not the login name: this is what ends up in logs and error pages."""
         return str(self.id)
 
+    def get_session_auth_hash(self) -> str:
+        """What a session of the admin is compared with at each request: it ends when the password changes, and whenever
+        all of its person's sessions end."""
+        return f"{super().get_session_auth_hash()}.{self.sign_outs}"
+
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Django's own doors (`manage.py changepassword`, the admin's page) set a password and save: then too every
-        session ends and there is a record of it."""
+        """Django's own door, `manage.py changepassword`, sets a password and saves: then too every session ends and
+        there is a record of it."""
         if self._password is None or self._state.adding:
             super().save(*args, **kwargs)
             return

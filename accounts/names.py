@@ -7,10 +7,10 @@ beginnings would let names be found while they are typed, and would give away th
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from uuid import UUID
 
+from accounts.display_names import folded
 from accounts.models import NameToken
 from encryption.keyring import keyring
 
@@ -24,8 +24,7 @@ def words(text: str) -> list[str]:
 
     Case and accents do not count, because people leave them out when they search. At most 16 words.
     """
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if unicodedata.category(c) != "Mn")
-    return list(dict.fromkeys(_WORD.findall(bare)))[:_MOST_WORDS]
+    return list(dict.fromkeys(_WORD.findall(folded(text))))[:_MOST_WORDS]
 
 
 def tokens(text: str) -> list[bytes]:

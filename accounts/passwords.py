@@ -14,6 +14,8 @@ from django.contrib.auth.hashers import make_password, verify_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from accounts import names
+from accounts.display_names import folded
 from accounts.models import User
 from core.errors import FieldError, Invalid, RateLimited
 
@@ -83,6 +85,28 @@ def require_usable(password: str, field: str) -> None:
     if len(password) > LONGEST:
         message = f"A password has at most {LONGEST} characters."
         raise Invalid(message, errors=[FieldError(field, "max_length", message)])
+
+
+class MostlyNameValidator:
+    """For AUTH_PASSWORD_VALIDATORS: refuses a password of which half or more is the person's own names, however often
+    they are repeated (`student1student1`). Django's validator of similarity compares with a name only once."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        left = bare = folded(password)
+        for name in sorted(_own_names(user), key=len, reverse=True):
+            left = left.replace(name, "")
+        if len(left) * 2 <= len(bare):
+            raise ValidationError("The password is little more than your name.", "password_is_name")
+
+    def get_help_text(self) -> str:
+        return "Your password cannot be your name, repeated or with little added."
+
+
+def _own_names(user: User | None) -> set[str]:
+    if user is None:
+        return set()
+    given = (user.username, user.display_name or "", user.email or "")
+    return {folded(user.username), *(word for text in given for word in names.words(text))} - {""}
 
 
 def require_strong(password: str, user: User, field: str) -> None:

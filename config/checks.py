@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError, connection
 
 from config import env
 
@@ -51,12 +52,28 @@ def stores(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [*_roles(), *_without_redis(), *_in_the_clear()]
 
 
+_RIGHTS = """
+    SELECT rolsuper OR pg_has_role(current_user, relowner, 'MEMBER')
+    FROM pg_roles, pg_class WHERE rolname = current_user AND pg_class.oid = to_regclass('audit_entry')
+"""
+
+
 def _roles() -> list[CheckMessage]:
-    owner = settings.DATABASES.get("owner", settings.DATABASES["default"])
-    if owner["USER"] != settings.DATABASES["default"]["USER"]:
+    """Asked of the database: settings do not say who owns a table, nor who is a superuser."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_RIGHTS)
+            rights = cursor.fetchone()
+    except DatabaseError as error:
+        message = f"The database could not be asked who owns the audit log ({type(error).__name__})."
+        return [checks.Warning(message, hint="See to it that DATABASE_URL works.", id="parley.W006")]
+    if rights is None:
+        hint = "Run `migrate --database owner`, then this check again."
+        return [checks.Warning("There is no audit log yet, so nobody owns it.", hint=hint, id="parley.W007")]
+    if not rights[0]:
         return []
-    hint = "Set DATABASE_OWNER_URL to the role that owns the tables, and DATABASE_URL to another."
-    return [Error("The server's role owns the audit log.", hint=hint, id="parley.E005")]
+    hint = "Set DATABASE_OWNER_URL to the role that owns the tables, and DATABASE_URL to another that is no superuser."
+    return [Error("The server's role can change the audit log.", hint=hint, id="parley.E005")]
 
 
 def _without_redis() -> list[CheckMessage]:

@@ -57,6 +57,9 @@ def _refusal(request: HttpRequest) -> Answer | None:
     if request.path.startswith(ADMIN) and "%00" in request.META.get("QUERY_STRING", ""):
         # The admin hands parameters to the database as they come, and PostgreSQL knows no NUL in a text.
         return problem(Invalid("A parameter has a NUL character."), request_id)
+    if request.path.startswith(ADMIN) and (request.encoding or "utf-8").lower() != "utf-8":
+        # In a charset of the client's choice come halves of surrogate pairs, which no page and no database can hold.
+        return problem(Invalid("Forms are sent in UTF-8."), request_id)
     try:
         request.get_host()
     except DisallowedHost:

@@ -170,6 +170,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("ADMIN_COOKIES_SECURE",
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "accounts.admin_sessions"
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -180,6 +181,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.MostlyNameValidator"},
 ]
 ACCESS_TOKEN_LIFETIME = env.seconds("ACCESS_TOKEN_LIFETIME", 300)
 REFRESH_IDLE_LIFETIME = env.seconds("REFRESH_IDLE_LIFETIME", 12 * 3600)

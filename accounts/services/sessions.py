@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import F
+
 import audit
 from accounts import limiting, passwords, querysets, tokens
 from accounts.models import Ended, LoginSession, RefreshToken, User
@@ -111,8 +113,9 @@ def log_out_by_token(*, token: str, address: str = "", request_id: str = "") -> 
 
 
 def log_out_everywhere(*, actor: Actor) -> None:
-    """End every session of the actor, the present one too."""
+    """End every session of the actor, the present one and those of the admin too."""
     with audit.transaction():
+        User.objects.filter(pk=actor.id).update(sign_outs=F("sign_outs") + 1)
         end_all(LoginSession.objects.filter(user=actor.id), Ended.LOGOUT_ALL, actor=actor)
 
 

@@ -1,6 +1,6 @@
 """Creating people, changing them, disabling and enabling them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 import audit
 from accounts import names, passwords, policies
-from accounts.models import Ended, LoginSession, Role, User
+from accounts.models import RIGHTS_ARE_FOR_STAFF, Ended, LoginSession, Role, User
 from accounts.services.ending import end_all
 from core.actor import Actor
 from core.errors import FieldError, Invalid
@@ -53,6 +53,7 @@ def create_user(
         is_superuser=is_superuser,
     )
     _require_clean(user)
+    _require_coherent(user, has_password=password is not None)
     if password is not None:
         passwords.require_usable(password, "password")
         if not weak_password_allowed:
@@ -70,8 +71,7 @@ def _store_new(actor: Actor, user: User) -> None:
             names.index(user.id, user.display_name)
             audit.record("user.created", actor=actor, object_id=user.id, details={"role": user.role})
     except IntegrityError as error:
-        taken = FieldError("username", "unique", "This name is taken.")
-        raise Invalid("Some fields are not valid.", errors=[taken]) from error
+        raise _wrong("username", "unique", "This name is taken.") from error
 
 
 def update_profile(*, actor: Actor, user: User, changes: Mapping[str, Any]) -> User:
@@ -88,7 +88,7 @@ def update_profile(*, actor: Actor, user: User, changes: Mapping[str, Any]) -> U
         user = _locked(user)
         changed = [name for name, value in changes.items() if _set(user, name, value)]
         if changed:
-            _require_clean(user)
+            _require_clean(user, changed)
             user.save(update_fields=changed)
             if "display_name" in changed:
                 names.index(user.id, user.display_name)
@@ -107,7 +107,8 @@ def change_authority(
     """Give somebody another role or other rights; None leaves one as it is. Returns the user as stored.
 
     Their sessions end: sockets know the role of the person who opened them. A repeat changes nothing. Raises Forbidden
-    unless `actor` is a superuser and somebody else.
+    unless `actor` is a superuser and somebody else, and Invalid for rights without the role staff, and for a bot with a
+    password.
     """
     policies.can_grant(actor, user)
     wanted = {"role": role, "is_staff": is_staff, "is_superuser": is_superuser}
@@ -115,8 +116,10 @@ def change_authority(
         user = _locked(user)
         changed = {name: value for name, value in wanted.items() if value is not None and _set(user, name, value)}
         if changed:
-            _require_clean(user)
-            user.save(update_fields=list(changed))
+            _require_clean(user, changed)
+            _require_coherent(user, has_password=user.has_usable_password())
+            user.sign_outs += 1
+            user.save(update_fields=[*changed, "sign_outs"])
             audit.record("user.updated", actor=actor, object_id=user.id, details=changed)
             end_all(LoginSession.objects.filter(user=user), Ended.AUTHORITY, actor=actor)
     return user
@@ -132,7 +135,8 @@ def disable_user(*, actor: Actor, user: User) -> User:
         user = _locked(user)
         if user.is_active:
             user.is_active = False
-            user.save(update_fields=["is_active"])
+            user.sign_outs += 1
+            user.save(update_fields=["is_active", "sign_outs"])
             audit.record("user.disabled", actor=actor, object_id=user.id)
             end_all(LoginSession.objects.filter(user=user), Ended.DISABLED, actor=actor)
             announce.user_disabled(user.id)
@@ -170,9 +174,24 @@ def _set(user: User, name: str, value: Any) -> bool:
     return True
 
 
-def _require_clean(user: User) -> None:
+def _require_coherent(user: User, *, has_password: bool) -> None:
+    """Role, rights and password that make sense together. The database holds the first half too."""
+    if user.role != Role.STAFF and (user.is_staff or user.is_superuser):
+        raise _wrong("role", "rights_without_staff", RIGHTS_ARE_FOR_STAFF)
+    if user.role == Role.BOT and has_password:
+        raise _wrong("role", "bot_with_password", "A bot has no password.")
+
+
+def _wrong(field: str, code: str, message: str) -> Invalid:
+    return Invalid("Some fields are not valid.", errors=[FieldError(field, code, message)])
+
+
+def _require_clean(user: User, changed: Collection[str] | None = None) -> None:
+    """Of a new person everything; of another what has `changed`: a name from before a stricter rule is in nobody's
+    way."""
+    fields = {field.name for field in User._meta.concrete_fields}
     try:
-        user.clean_fields(exclude=["password"])
+        user.clean_fields(exclude={"password"} if changed is None else fields - set(changed))
     except ValidationError as refused:
         errors = [
             FieldError(camel(name), error.code or "invalid", error.messages[0])

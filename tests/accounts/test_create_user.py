@@ -118,6 +118,50 @@ def test_the_database_holds_the_rules_too(doc1: Person) -> None:
             User.objects.filter(pk=doc1.id).update(**{field: value})
 
 
+@pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
+@pytest.mark.parametrize("role", ["patient", "provider", "student", "instructor", "bot"])
+def test_rights_are_for_staff(database: None, role: str, flag: str) -> None:
+    rights: dict[str, Any] = {flag: True}
+    assert refusal(role=role, **rights) == {"role": "rights_without_staff"}
+    user = create(role=role)
+    with pytest.raises(Invalid):
+        services.change_authority(actor=SYSTEM, user=user, **rights)
+    with pytest.raises(IntegrityError):
+        User.objects.filter(pk=user.pk).update(**rights)
+
+
+def test_who_has_rights_gives_them_up_with_the_role(database: None) -> None:
+    user = create(role="staff", is_staff=True)
+    with pytest.raises(Invalid):
+        services.change_authority(actor=SYSTEM, user=user, role="provider")
+    assert services.change_authority(actor=SYSTEM, user=user, role="provider", is_staff=False).role == "provider"
+
+
+def test_a_bot_has_no_password(database: None) -> None:
+    assert refusal(role="bot", password=STRONG) == {"role": "bot_with_password"}
+    assert not create(username="robot", role="bot").has_usable_password()
+    person = create(password=STRONG)
+    with pytest.raises(Invalid):
+        services.change_authority(actor=SYSTEM, user=person, role="bot")
+    assert not recorded("user.updated")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("newcomer1newcomer1", "NewComer1-newcomer1", "newcomer1newcomer1!!", "xnewcomer1newcomer1y"),
+        *("noraneunoranora", "Zoe Zoe Zoe Zoe!", "zoezoëZOEzoe"),
+    ],
+)
+def test_a_password_is_not_a_name_over_and_over(database: None, password: str) -> None:
+    assert refusal(username="newcomer1", display_name="Zoë Nora Neu", password=password).keys() == {"password"}
+
+
+def test_a_password_may_contain_a_name(database: None) -> None:
+    password = "newcomer1 keeps twelve monkeys"
+    assert create(username="newcomer1", password=password).check_password(password)
+
+
 def test_the_server_s_own_user_stays_as_it_is(adm1: Person) -> None:
     system = User.objects.get(pk=SYSTEM_ID)
     assert (system.username, system.role, system.is_active) == ("system", "bot", True)
