@@ -19,6 +19,7 @@ _PRIVILEGES = {
     "audit_entry": "SELECT, INSERT",
     "audit_seal": "SELECT, INSERT",
     "audit_detail": "SELECT, INSERT",
+    "audit_burst": "SELECT, INSERT, UPDATE (count), DELETE",  # and triggers that see to which way
     "django_migrations": "SELECT",
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 
+from core.ids import uuid7
 from encryption.keyring import keyring
 
 
@@ -69,9 +70,13 @@ class Detail(models.Model):
 
 
 class Burst(models.Model):
-    """How often somebody was refused in one minute: the log's one counter, gone when the minute has been written."""
+    """How often somebody was refused in one minute: the log's one counter, gone when the minute has been written.
+
+    Triggers let it only count up, and go only when an entry names its `id` or every refusal has an entry of its own.
+    """
 
     pk = models.CompositePrimaryKey("actor", "minute")
+    id = models.UUIDField(default=uuid7, unique=True)
     actor = models.UUIDField()
     minute = models.DateTimeField()
     actor_role = models.CharField(max_length=16, blank=True)

@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from audit import log
+from audit.entries import Note, write
 from audit.models import Burst
 from audit.writer import EntryDraft, register, writer
 from core.actor import Actor
 from core.errors import Refused
+from core.ids import uuid7
 from core.sql import stored
 from core.time import now
 
 INDIVIDUAL = 50
-"""Refusals of one person in one minute that get entries of their own."""
+"""Refusals of one person in one minute that get entries of their own. The triggers of `audit_burst` know it too."""
 
 # A refusal counts for the minute in which it is stored; by then no process still stores for the one before.
 _GRACE = timedelta(seconds=10)
@@ -63,11 +65,11 @@ def _count(actors: dict[UUID, Actor], more: Counter[UUID]) -> dict[UUID, int]:
     """Add `more` to this minute's refusals of each actor. Returns how many there were before."""
     minute = _minute(now())
     # In order of id: two processes that count the same people must not wait for each other.
-    rows = [(stored(actor), stored(minute), actors[actor].role, more[actor]) for actor in sorted(more)]
+    rows = [(stored(uuid7()), stored(actor), stored(minute), actors[actor].role, more[actor]) for actor in sorted(more)]
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO audit_burst (actor, minute, actor_role, count)"  # noqa: S608 - only place-holders are put in
-            f" VALUES {', '.join(['(%s, %s, %s, %s)'] * len(rows))}"
+            "INSERT INTO audit_burst (id, actor, minute, actor_role, count)"  # noqa: S608 - only place-holders are put in
+            f" VALUES {', '.join(['(%s, %s, %s, %s, %s)'] * len(rows))}"
             " ON CONFLICT (actor, minute) DO UPDATE SET count = audit_burst.count + excluded.count"
             " RETURNING actor, count",
             [value for row in rows for value in row],
@@ -77,22 +79,24 @@ def _count(actors: dict[UUID, Actor], more: Counter[UUID]) -> dict[UUID, int]:
 
 
 def write_bursts() -> None:
-    """For each person and past minute with more than `INDIVIDUAL` refusals: one entry with the number of the rest."""
+    """For each person and past minute with more than `INDIVIDUAL` refusals: one entry with the number of the rest.
+
+    The entries go in before the counters go, because the database lets go of no counter that the log does not tell of.
+    """
     over = _minute(now() - _GRACE)
-    with log.transaction():
+    with transaction.atomic():
         bursts = list(
             Burst.objects.select_for_update().filter(minute__lt=over).order_by("minute", "actor")[:_MOST_AT_ONCE]
         )
-        for burst in bursts:
-            if burst.count > INDIVIDUAL:
-                _record_rest(burst)
+        write([_rest(burst) for burst in bursts if burst.count > INDIVIDUAL])
         Burst.objects.filter(pk__in=[burst.pk for burst in bursts]).delete()
 
 
-def _record_rest(burst: Burst) -> None:
-    log.record(
+def _rest(burst: Burst) -> Note:
+    return Note(
         "access.denied",
-        actor=Actor(id=burst.actor, role=burst.actor_role),
+        Actor(id=burst.actor, role=burst.actor_role),
+        object_id=burst.id,
         outcome="deny",
         reason="many_refusals",
         details={"count": burst.count - INDIVIDUAL, "minute": burst.minute.isoformat()},

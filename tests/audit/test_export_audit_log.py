@@ -50,6 +50,20 @@ def test_the_export_is_itself_recorded_before_its_first_line() -> None:
     assert entry_ids(lines) == [str(Entry.objects.get().id)]
 
 
+def test_it_says_how_much_it_wrote_and_where_beside_the_export(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_some(2)
+    file = tmp_path / "log.jsonl"
+    call_command("export_audit_log", output=str(file))
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"3 entries exported to {file}.\n")
+    call_command("export_audit_log")
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 4
+    assert said.err == "4 entries exported to standard output.\n"
+
+
 def test_what_is_not_sealed_yet_comes_last_without_number() -> None:
     sealed = record_some(2)
     seal_pending()

@@ -38,11 +38,21 @@ def new_table() -> Iterator[str]:
 
 def test_the_server_may_only_append_to_the_log_and_reads_and_writes_everything_else() -> None:
     """T105."""
-    tables = set(connection.introspection.table_names()) - {"django_migrations"}
+    tables = set(connection.introspection.table_names()) - {"django_migrations", "audit_burst"}
     assert tables > APPEND_ONLY
     for table in tables:
         expected = ["SELECT", "INSERT"] if table in APPEND_ONLY else ["SELECT", "INSERT", "UPDATE", "DELETE"]
         assert rights(table) == expected, table
+
+
+def test_of_the_counter_of_refusals_the_server_changes_the_number_only() -> None:
+    assert rights("audit_burst") == ["SELECT", "INSERT", "DELETE"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname::text FROM pg_attribute WHERE attrelid = 'audit_burst'::regclass AND attnum > 0"
+            " AND has_column_privilege('audit_burst', attname, 'UPDATE')"
+        )
+        assert cursor.fetchall() == [("count",)]
 
 
 def test_the_server_reads_which_migrations_ran_and_cannot_pretend() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 import audit
@@ -73,13 +73,65 @@ def test_what_comes_beyond_is_counted_and_becomes_one_entry_when_the_minute_is_o
     assert len(denials(actor)) == INDIVIDUAL
     write_bursts()  # the minute is not over
     assert len(denials(actor)) == INDIVIDUAL
+    burst = Burst.objects.get()
     set_clock(NOON + timedelta(minutes=2))
     write_bursts()
     write_bursts()  # a repeat finds nothing
     last = denials(actor)[-1]
     assert len(denials(actor)) == INDIVIDUAL + 1
     assert (last.reason, last.outcome, last.actor_role) == ("many_refusals", "deny", "student")
+    assert last.object == burst.id
     assert Detail.objects.get(entry=last.id).payload() == {"count": 7, "minute": "2026-03-04T12:00:00+00:00"}
+
+
+ROLES = ["default", "owner"] if connection.vendor == "postgresql" else ["default"]
+BELITTLED = {
+    "counted down": "UPDATE audit_burst SET count = count - 1",
+    "nobody's": "UPDATE audit_burst SET actor = id",
+    "another minute's": "UPDATE audit_burst SET minute = '2020-01-01 00:00:00+00:00'",
+    "with another id": "UPDATE audit_burst SET id = actor",
+    "taken away": "DELETE FROM audit_burst",
+}
+
+
+@pytest.mark.parametrize("statement", BELITTLED.values(), ids=BELITTLED)
+@pytest.mark.parametrize("role", ROLES)
+def test_what_is_counted_cannot_be_made_less(role: str, statement: str, set_clock: Callable[[datetime], None]) -> None:
+    """T105, for what is not in the log yet: neither the server's role nor the owner's can belittle it."""
+    actor = somebody()
+    refuse(actor, INDIVIDUAL + 1)
+    set_clock(NOON + timedelta(hours=1))  # also when the minute is long over
+    with (
+        pytest.raises(DatabaseError, match=r"permission denied|until the log tells of them"),
+        transaction.atomic(using=role),
+        connections[role].cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert Burst.objects.get(actor=actor.id).count == INDIVIDUAL + 1
+
+
+def test_an_entry_about_another_counter_lets_none_go(set_clock: Callable[[datetime], None]) -> None:
+    actor = somebody()
+    refuse(actor, INDIVIDUAL + 1)
+    set_clock(NOON + timedelta(minutes=2))
+    write_bursts()
+    refuse(actor, INDIVIDUAL + 1)
+    with pytest.raises(DatabaseError, match="until the log tells"), transaction.atomic():
+        Burst.objects.all().delete()
+    assert Burst.objects.get().count == INDIVIDUAL + 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no TRUNCATE")
+@pytest.mark.parametrize("role", ROLES)
+def test_all_that_is_counted_cannot_be_emptied(role: str) -> None:
+    refuse(somebody())
+    with (
+        pytest.raises(DatabaseError, match=r"permission denied|only appended to"),
+        transaction.atomic(using=role),
+        connections[role].cursor() as cursor,
+    ):
+        cursor.execute("TRUNCATE audit_burst")
+    assert Burst.objects.exists()
 
 
 def test_the_next_minute_counts_from_the_beginning(set_clock: Callable[[datetime], None]) -> None:

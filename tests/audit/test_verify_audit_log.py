@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 import audit
-from audit import canonical, verify
+from audit import canonical, guards, verify
 from audit.models import Detail, Entry, Seal
 from audit.reading import sealed
 from audit.seals import seal_pending
@@ -241,6 +241,17 @@ def test_a_trigger_that_is_gone_is_found(entries: list[Entry], tamper: Tamper) -
     finally:
         switch_a_trigger(True, tamper)
     assert run()[0] == 0
+
+
+def test_every_trigger_of_the_log_is_looked_for() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+            if connection.vendor == "postgresql"
+            else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        )
+        ours = {name for (name,) in cursor.fetchall() if name.startswith("audit_")}
+    assert set(guards.expected()) == ours
 
 
 def test_one_change_is_named_once_and_hides_no_other(entries: list[Entry], tamper: Tamper) -> None:
