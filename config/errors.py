@@ -4,10 +4,11 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 
+from accounts.admin_forms import actor_of_admin
 from core.database import as_unavailable
 from core.errors import AppError, Forbidden, Invalid, NotFound
 from core.rest import as_app_error, problem
-from core.rest.errors import request_id_of
+from core.rest.errors import recorded, request_id_of
 
 
 class Defect(AppError):
@@ -24,7 +25,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(Forbidden(), request_id_of(request))
+    """Django's 403. Only the admin raises it for somebody who is signed in; it is recorded like every other refusal."""
+    error: AppError = Forbidden()
+    if getattr(request, "user", None) is not None and request.user.is_authenticated:
+        error = recorded(actor_of_admin(request), f"admin {request.method} {request.path}"[:100], Forbidden())
+    return problem(error, request_id_of(request))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -143,6 +143,8 @@ def test_who_may_only_look_cannot_disable(admin: Admin, doc1: Person) -> None:
     make_user("looker", "staff", is_staff=True)
     admin.sign_in("looker")
     assert admin.get("/admin/accounts/user/").status_code == 403
+    [denied] = recorded("access.denied")
+    assert denied.actor == User.objects.get(username="looker").id
     assert User.objects.get(pk=doc1.id).is_active
 
 
