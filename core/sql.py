@@ -48,10 +48,18 @@ def insert_returning(table: str, rows: Sequence[Row], columns: str) -> list[tupl
     return fetch(f"{statement} RETURNING {columns}", document)
 
 
+def run_for_each(statement: str, values: Sequence[Sequence[Any]]) -> None:
+    """Run a statement for each of these rows of values. For SQLite, where that costs a fifth of `bulk_update`."""
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [[_for_sqlite(value) for value in row] for row in values])
+
+
 def stored(value: Any) -> Any:
     """A value as the driver of this database takes it in plain SQL."""
-    if connection.vendor == "postgresql":
-        return value
+    return value if connection.vendor == "postgresql" else _for_sqlite(value)
+
+
+def _for_sqlite(value: Any) -> Any:
     if isinstance(value, UUID):
         return value.hex
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
@@ -70,7 +78,7 @@ def _insert_values(table: str, rows: Sequence[Row]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f'INSERT INTO "{table}" ({_names(rows)}) VALUES {places}',  # noqa: S608 - names of our own
-            [stored(value) for row in rows for value in row.values()],
+            [_for_sqlite(value) for row in rows for value in row.values()],
         )
 
 

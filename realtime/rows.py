@@ -5,7 +5,7 @@ Both sides promise the same.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -27,6 +27,7 @@ _MOVE_HEADS = """
     UPDATE realtime_stream SET head_seq = moved.seq, head_at = clock_timestamp()
     FROM unnest(%s::uuid[], %s::bigint[]) AS moved (id, seq) WHERE realtime_stream.id = moved.id
 """
+_MOVE_HEAD = "UPDATE realtime_stream SET head_seq = %s, head_at = %s WHERE id = %s"
 # A plain join would sort the whole log of every stream before the limit; LATERAL stops in each stream's index.
 _READ = """
     SELECT event.* FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS span (id, low, high, place)
@@ -74,7 +75,7 @@ def insert(events: Sequence[EventRow]) -> None:
         return
     for event in events:
         event.created_at = now()
-    Event.objects.bulk_create([Event(**asdict(event)) for event in events])
+    sql.insert("realtime_event", [{name: getattr(event, name) for name in COLUMNS} for event in events])
 
 
 def move_heads(streams: Iterable[Stream]) -> None:
@@ -84,9 +85,7 @@ def move_heads(streams: Iterable[Stream]) -> None:
         sql.fetch(_MOVE_HEADS, [s.id for s in streams], [s.head_seq for s in streams])
         return
     moment = now()
-    for stream in streams:
-        stream.head_at = moment
-    Stream.objects.bulk_update(streams, ["head_seq", "head_at"])
+    sql.run_for_each(_MOVE_HEAD, [(stream.head_seq, moment, stream.id) for stream in streams])
 
 
 def select(spans: Sequence[Span], limit: int) -> list[Event]:
