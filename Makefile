@@ -8,7 +8,7 @@ export DATA_DIR ?= ./var
 export PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint lint-style lint-types lint-imports lint-keys lint-migrations format lock clean
+.PHONY: help install install-dev run test lint lint-style lint-types lint-imports lint-keys lint-migrations format lock bench faults clean
 
 help:
 	@echo "make run      start Parley on http://127.0.0.1:$(PORT) (data in $(DATA_DIR))"
@@ -17,6 +17,8 @@ help:
 	@echo "make install  only the virtual environment"
 	@echo "make format   let ruff rewrite the code"
 	@echo "make lock     make the requirements locks again from pyproject.toml"
+	@echo "make bench    measure, and write docs/benchmarks.md; ROUNDS=5 ONLY=W1,W2 … as that page says"
+	@echo "make faults   break everything for a quarter of an hour, and write docs/faults.md; needs nginx"
 	@echo "make clean    remove what lint and test wrote"
 
 # ---- install ----------------------------------------------------------------------------------------------------
@@ -42,7 +44,7 @@ define install-lock
 	$(PYTHON) -c 'import sys; sys.exit("Parley needs Python 3.11 or newer: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'; \
 	$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV); \
 	echo "Installing $(1) into $(VENV)"; \
-	( $(uv-pip) $(1) ) || { echo "Installing with pip, which takes longer"; $(plain-pip) $(1); }; \
+	( $(uv-pip) $(1) ) 2> $(VENV)/uv.log || { echo "Installing with pip, which takes longer"; $(plain-pip) $(1); }; \
 	$(2); \
 fi
 endef
@@ -59,6 +61,7 @@ install-dev:
 lock: install-dev
 	$(PY) -m uv pip compile --quiet --upgrade $(lock-options) --group lts -o requirements.lock
 	$(PY) -m uv pip compile --quiet --upgrade $(lock-options) --group lts --group dev -c requirements.lock -o requirements-dev.lock
+	$(PY) -m uv pip compile --quiet --upgrade $(filter-out pyproject.toml,$(lock-options)) --group bench -c requirements-dev.lock -o requirements-bench.lock
 lock-options = pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 # ---- run --------------------------------------------------------------------------------------------------------
@@ -108,3 +111,15 @@ format: install-dev
 
 clean:
 	rm -rf .cache
+
+# ---- bench ------------------------------------------------------------------------------------------------------
+
+# What draws the chart has a lock of its own: nothing else needs it.
+bench: install-dev
+	$(call install-lock,requirements-bench.lock,$(call stamp,requirements-bench.lock))
+	$(PY) -m benchmarks
+
+# ---- faults -----------------------------------------------------------------------------------------------------
+
+faults: install-dev
+	$(PY) -m tests.faults

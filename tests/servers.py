@@ -41,6 +41,10 @@ class Server:
     _folder: Path
     _stop_signal: signal.Signals
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         if self._process.poll() is None:
             self._process.send_signal(self._stop_signal)
@@ -55,8 +59,11 @@ class Server:
 # ---- PostgreSQL -------------------------------------------------------------------------------------------------
 
 
-def start_postgres() -> Server:
-    """A new cluster, its superuser in `url`. Tuned to forget: a crash of the machine may lose its data."""
+def start_postgres(**settings: str) -> Server:
+    """A new cluster, its superuser in `url`. Tuned to forget: a crash of the machine may lose its data.
+
+    `settings` are PostgreSQL's own and win over these.
+    """
     source, programs = _postgres_programs()
     user = _unprivileged()
     folder = _folder("parley-test-postgres-", user)
@@ -70,6 +77,7 @@ def start_postgres() -> Server:
         "synchronous_commit": "off",
         "full_page_writes": "off",
         "max_connections": "200",
+        **settings,
     }
     command = [str(programs / "postgres"), "-D", str(folder / "data"), "-h", "127.0.0.1", "-p", str(port)]
     command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]

@@ -1,0 +1,104 @@
+"""What processes cost: CPU seconds and memory of process trees, read from Linux's /proc.
+
+CPU time counts every process of a tree and those of its children that have ended. Of memory, RSS counts shared pages
+in every process, PSS shares them out (proc(5)).
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class _Status(NamedTuple):
+    parent: int
+    ticks: int
+
+
+class Memory(NamedTuple):
+    """In KiB."""
+
+    rss: int
+    pss: int
+
+
+class CpuTimes:
+    """CPU seconds of some process trees since this was made."""
+
+    def __init__(self, roots: Mapping[str, int]) -> None:
+        self._roots = dict(roots)
+        self._begin = self._now()
+
+    def seconds(self) -> dict[str, float]:
+        """By the names of the trees."""
+        return {name: spent - self._begin[name] for name, spent in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        statuses = _all_statuses()
+        return {name: _ticks(_tree(root, statuses), statuses) / _TICKS_PER_SECOND for name, root in self._roots.items()}
+
+
+class Steal:
+    """Which share of the machine's CPU time the hypervisor has given to others since this was made."""
+
+    def __init__(self) -> None:
+        self._stolen, self._all = _machine_ticks()
+
+    def share(self) -> float:
+        stolen, everything = _machine_ticks()
+        return (stolen - self._stolen) / max(1, everything - self._all)
+
+
+def memory_of(root: int) -> Memory:
+    """Of a process and everything below it."""
+    rollups = [_rollup(pid) for pid in _tree(root, _all_statuses())]
+    return Memory(sum(each.rss for each in rollups), sum(each.pss for each in rollups))
+
+
+def keep_on(root: int, cores: Iterable[int]) -> None:
+    """Let a process tree, with every thread in it, run on these cores only; what it starts later stays there too."""
+    for pid in _tree(root, _all_statuses()):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), set(cores))
+
+
+def _all_statuses() -> dict[int, _Status]:
+    found = {int(folder.name): _status(folder) for folder in Path("/proc").iterdir() if folder.name.isdigit()}
+    return {pid: status for pid, status in found.items() if status is not None}
+
+
+def _status(folder: Path) -> _Status | None:
+    try:
+        text = (folder / "stat").read_text(errors="replace")
+    except OSError:
+        return None  # it has ended meanwhile
+    # A program's name can hold anything, brackets too: what counts stands behind the last one.
+    fields = text[text.rindex(")") + 2 :].split()
+    return _Status(parent=int(fields[1]), ticks=sum(map(int, fields[11:15])))
+
+
+def _tree(root: int, statuses: Mapping[int, _Status]) -> list[int]:
+    if root not in statuses:
+        raise ProcessLookupError(f"process {root} is gone")
+    found = [root]
+    for pid in found:  # grows while it is walked through
+        found += [child for child, status in statuses.items() if status.parent == pid]
+    return found
+
+
+def _ticks(pids: Iterable[int], statuses: Mapping[int, _Status]) -> int:
+    return sum(statuses[pid].ticks for pid in pids)
+
+
+def _rollup(pid: int) -> Memory:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    sizes = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines[1:])}
+    return Memory(int(sizes["Rss"]), int(sizes["Pss"]))
+
+
+def _machine_ticks() -> tuple[int, int]:
+    with Path("/proc/stat").open() as file:
+        ticks = [int(field) for field in file.readline().split()[1:9]]
+    return ticks[7], sum(ticks)
