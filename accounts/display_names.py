@@ -14,6 +14,10 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 # Japanese, Korean and Chinese mix these within a word; none of them looks like another alphabet.
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
 
+_NON_JOINER = "\u200c"
+_JOINERS = frozenset({_NON_JOINER, "\u200d"})
+_VIRAMA = 9  # its canonical combining class
+
 _RESERVED = (
     *("account", "admin", "administrator", "admins", "alert", "anonymous", "bot", "everybody", "everyone", "helpdesk"),
     *("message", "moderator", "nobody", "notice", "official", "parley", "security", "server", "service", "staff"),
@@ -39,6 +43,19 @@ def mixes_scripts(name: str) -> bool:
     """Whether a word has letters of two scripts, like `admin` with a Cyrillic a. Different words may
     differ."""
     return any(len(set(map(_script, _letters(word)))) > 1 for word in _words(name))
+
+
+def without_joiners(name: str) -> str:
+    """`name` without the joiners that its script needs there (RFC 5892, A.1 and A.2): behind the sign that takes an
+    Indic letter its vowel, and between Arabic letters that shall not join. All others hide something."""
+    return "".join(c for before, c in zip(f" {name}", name, strict=False) if not _joins(before, c))
+
+
+def _joins(before: str, character: str) -> bool:
+    if character not in _JOINERS:
+        return False
+    persian = character == _NON_JOINER and unicodedata.name(before, "").startswith("ARABIC LETTER")
+    return persian or unicodedata.combining(before) == _VIRAMA
 
 
 def poses_as_server(name: str) -> bool:

@@ -89,7 +89,8 @@ def require_usable(password: str, field: str) -> None:
 
 class MostlyNameValidator:
     """For AUTH_PASSWORD_VALIDATORS: refuses a password of which half or more is the person's own names, however often
-    they are repeated (`student1student1`). Django's validator of similarity compares with a name only once."""
+    they are repeated (`student1student1`), and one that is anything short repeated. Django's validator of similarity
+    compares with a name only once."""
 
     def validate(self, password: str, user: User | None = None) -> None:
         left = bare = folded(password)
@@ -97,9 +98,17 @@ class MostlyNameValidator:
             left = left.replace(name, "")
         if len(left) * 2 <= len(bare):
             raise ValidationError("The password is little more than your name.", "password_is_name")
+        if len(_repeated(bare)) * 2 <= len(bare):
+            raise ValidationError("The password is something short, repeated.", "password_repeats")
 
     def get_help_text(self) -> str:
-        return "Your password cannot be your name, repeated or with little added."
+        return "Your password cannot be your name, repeated or with little added, nor anything else repeated."
+
+
+def _repeated(text: str) -> str:
+    """The shortest part that gives `text` when it is repeated, its last time perhaps cut short: `abc` of `abcabcab`."""
+    size = next((n for n in range(1, len(text)) if text.startswith(text[n:])), len(text))
+    return text[:size]
 
 
 def _own_names(user: User | None) -> set[str]:

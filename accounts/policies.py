@@ -39,6 +39,11 @@ def can_grant(actor: Actor, user: User) -> None:
         raise Forbidden("Only superusers may change roles and rights.", subject_id=user.id)
 
 
+def may_use_password(user: User) -> bool:
+    """With a password: whatever password a bot was given, by a command too, it opens nothing."""
+    return user.is_active and user.role != Role.BOT.value
+
+
 def has_rights(user: User) -> bool:
     return user.is_staff or user.is_superuser or user.role in _GRANTED_BY_SUPERUSERS
 

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 
-from accounts.display_names import has_something_to_read, mixes_scripts, poses_as_server
+from accounts.display_names import has_something_to_read, mixes_scripts, poses_as_server, without_joiners
 from core.text import is_plain_name, storable
 
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]", re.ASCII)
@@ -32,7 +32,7 @@ def validate_username(name: str) -> None:
 def validate_plain_name(name: str) -> None:
     """A name on one line that shows what it is: no characters that hide or reorder others, no mixture of alphabets in
     a word, and not a name of the server's own."""
-    if not (is_plain_name(name) and has_something_to_read(name)):
+    if not (is_plain_name(without_joiners(name)) and has_something_to_read(name)):
         raise ValidationError("A name has one line, letters, and no control or invisible characters.", "invalid")
     if mixes_scripts(name):
         raise ValidationError("A word of a name is written in one alphabet.", "mixed_scripts")

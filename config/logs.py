@@ -16,6 +16,8 @@ from structlog.contextvars import merge_contextvars
 _QUIET = {
     # 4xx answers are the clients' business, and their messages quote the path.
     "django.request": logging.ERROR,
+    # Unknown hosts, missing CSRF tokens and the like: about what anybody may send, as often as they like.
+    "django.security": logging.CRITICAL,
     # Every query with its parameters, at DEBUG.
     "django.db.backends": logging.INFO,
     "uvicorn.access": logging.CRITICAL,

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import F
 
 import audit
-from accounts import limiting, passwords, querysets, tokens
+from accounts import limiting, passwords, policies, querysets, tokens
 from accounts.models import Ended, LoginSession, RefreshToken, User
 from accounts.services.ending import end_all
 from accounts.services.signing_in import SignedIn, actor_of, open_session
@@ -59,7 +59,7 @@ def _checked(attempt: _Attempt, user: User | None) -> _Checked | None:
         # Once more: others may have failed while this one waited, and a hundred at once must not be a hundred guesses.
         failures.require_room()
         verdict = passwords.check(attempt.password, user.password if user else None)
-        if user is None or not verdict.correct or not user.is_active:
+        if user is None or not verdict.correct or not policies.may_use_password(user):
             failures.count()
             return None
         return _Checked(user, passwords.encode(attempt.password) if verdict.outdated else None)
@@ -69,7 +69,7 @@ def _open(checked: _Checked, user_agent: str, attempt: _Attempt) -> SignedIn | N
     """None when the account was disabled or got another password since it was read."""
     with audit.transaction():
         user = User.objects.select_for_update(no_key=True).get(pk=checked.user.pk)
-        if not user.is_active or user.password != checked.user.password:
+        if not policies.may_use_password(user) or user.password != checked.user.password:
             return None
         if checked.rehashed:
             user.password = checked.rehashed

@@ -93,6 +93,11 @@ def test_everything_that_is_wrong_is_told_at_once(database: None) -> None:
     assert wrong.keys() == {"username", "role", "timeZone", "language", "email", "displayName"}
 
 
+@pytest.mark.parametrize("password", ["aaaaaaaaaaaaaaaa", "abcabcabcabcabc", "passwordpassword", "stud3nt1stud3nt1"])
+def test_something_short_repeated_is_no_password(database: None, password: str) -> None:
+    assert refusal(password=password) == {"password": "password_repeats"}
+
+
 def test_a_password_must_be_strong_and_bearable(database: None) -> None:
     assert refusal(password="short") == {"password": "password_too_short"}
     assert refusal(password="x" * 1025) == {"password": "max_length"}

@@ -82,3 +82,16 @@ def test_a_name_from_before_the_rule_is_in_nobody_s_way(rest: Rest, doc1: Person
     user.display_name = "System"
     user.save(update_fields=["display_name"])
     assert rest(doc1).patch("/me", json={"language": "de"}).status_code == 200
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("name", ["علی\u200cرضا", "ශ්\u200dරී"])
+def test_joiners_where_a_script_needs_them_are_fine(name: str) -> None:
+    validate_plain_name(name)
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize("name", ["Iris\u200cBerg", "Iris\u200d", "\u200cعلی", "علی\u200dرضا"])
+def test_joiners_anywhere_else_are_not(name: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_plain_name(name)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import cache
+from django.core.management import call_command
 from pytest_django import Settings
 
 from accounts import limiting, passwords, services
@@ -228,7 +229,7 @@ def test_a_password_nobody_can_have_is_refused_without_hashing(
 
 
 def test_the_longest_password_works(anonymous: httpx.Client) -> None:
-    password = "🐎" * passwords.LONGEST
+    password = "".join(chr(0x1F400 + n % 97 + n // 97) for n in range(passwords.LONGEST))
     services.create_user(actor=SYSTEM, username="long", password=password)
     assert sign_in(anonymous, "long", password).status_code == 200
     assert sign_in(anonymous, "long", password[:-1] + "x").status_code == 401
@@ -291,3 +292,12 @@ def test_a_weaker_hash_is_replaced_at_the_next_sign_in(
     user.refresh_from_db()
     assert user.password != weak
     assert passwords.check(PASSWORD, user.password) == passwords.Verdict(correct=True, outdated=False)
+
+
+def test_a_bot_never_signs_in_whatever_password_it_was_given(
+    anonymous: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.create_user(actor=SYSTEM, username="robo", password=None, role="bot")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "twelve monkeys and a typewriter")
+    call_command("changepassword", "robo", verbosity=0)
+    assert_problem(sign_in(anonymous, "robo", "twelve monkeys and a typewriter"), 401, "unauthenticated")

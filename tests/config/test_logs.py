@@ -119,6 +119,7 @@ def test_what_clients_do_wrong_is_not_logged(server: Server, lines: list[dict[st
     httpx.get(f"{server.url}/api/v1/{CANARY}?q={CANARY}")
     httpx.get(f"{server.url}/health/live", headers={"Host": f"{CANARY}.example"})
     httpx.post(f"{server.url}/api/v1/auth/token", content=CANARY, headers={"Content-Type": "application/json"})
+    assert httpx.post(f"{server.url}/admin/login/", data={"username": CANARY}).status_code == 403
     assert lines == []
 
 
