@@ -10,8 +10,11 @@ from audit.writer import EntryDraft, writer
 from core.actor import Actor
 from core.errors import Invalid
 from core.ids import parse_uuid
+from realtime import streams, threads
 from realtime.feed import Feed
-from realtime.sockets import resync_frame
+from realtime.sockets import Socket, resync_frame
+
+_PATIENCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,25 @@ class Resume:
             else:
                 replayed[feed.id] = self.cursors[feed.id]
         return replayed, resyncs
+
+
+async def catch_up_with(socket: Socket, cursors: Mapping[UUID, int]) -> None:
+    """Before anything is replayed: have this process hear of everything that the client got from another one.
+
+    A client changes its process within milliseconds, and a poke can be late. Without this its cursor would look like
+    one that nobody ever gave, and what it has already would be sent again. Raises DatabaseUnavailable.
+    """
+    ahead = {feed: cursor for feed in socket.feeds if (cursor := cursors.get(feed.id, 0)) > feed.fanned}
+    if not ahead:
+        return
+    heads = await threads.run(streams.heads, [feed.id for feed in ahead])
+    socket.hub.notice(heads)
+    goals = {feed: min(cursor, heads.get(feed.id, 0)) for feed, cursor in ahead.items()}
+    while not socket.closed:
+        if all(feed.fanned >= goal for feed, goal in goals.items()):
+            return
+        # Rare and short: an event would have to be set with every round of every stream.
+        await asyncio.sleep(_PATIENCE)
 
 
 async def record_replay(actor: Actor, feeds: Mapping[Feed, int], cursors: Mapping[UUID, int]) -> None:

@@ -23,7 +23,7 @@ from realtime.catchup import CatchUp
 from realtime.guard import Guard
 from realtime.protocol import BadFrame, CloseCode, Control, Request
 from realtime.requests import Requests
-from realtime.resuming import Resume, record_replay
+from realtime.resuming import Resume, catch_up_with, record_replay
 from realtime.sockets import Socket
 from realtime.vitals import Event, Vitals
 from realtime.wiring import AccountDisabled, Ticket
@@ -238,6 +238,8 @@ class Session:
             self.socket.begin(self._hello(), None, ())
             self._complain(error)
             return
+        if wanted is not None and not await self._caught_up(wanted):
+            return
         cursors, resyncs = (None, []) if wanted is None else wanted.plan(self.socket.feeds, self._epoch)
         try:
             await record_replay(ticket.actor, self.socket.feeds, cursors or {})
@@ -249,11 +251,20 @@ class Session:
     async def _resume(self, actor: Actor, body: object) -> None:
         wanted = Resume.parse(body)
         await self.socket.replayed()
-        if not await self._still_there(actor):
+        if not await self._still_there(actor) or not await self._caught_up(wanted):
             return
         cursors, resyncs = wanted.plan(self.socket.feeds, self._epoch)
         await record_replay(actor, self.socket.feeds, cursors)
         self.socket.replay(cursors, resyncs)
+
+    async def _caught_up(self, wanted: Resume) -> bool:
+        """False when this process could not learn in time what the client knows already, and the socket is closed."""
+        try:
+            async with asyncio.timeout(_LONGEST_OPENING):
+                await catch_up_with(self.socket, wanted.cursors)
+        except (AppError, TimeoutError):
+            self.socket.close(CloseCode.OVERLOADED)
+        return not self.socket.closed
 
     async def _still_there(self, actor: Actor) -> bool:
         """Before anything is shown again: the session lives, and what the person no longer sees is let go."""

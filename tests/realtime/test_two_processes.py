@@ -34,6 +34,8 @@ BLIND = {"POLL_INTERVAL": NEVER, "SWEEP_INTERVAL": NEVER, "HEARTBEAT": NEVER, "H
 DEAF = {"REDIS_URL": "redis://127.0.0.1:1/0", "POLL_INTERVAL": "0.2", "SWEEP_INTERVAL": "0.2"}
 """Nothing listens at that port."""
 
+DEAF_AND_BLIND = {**DEAF, **BLIND}
+
 
 @pytest.fixture(scope="module")
 def blind(reset: Reset) -> Iterator[Served]:
@@ -149,6 +151,41 @@ def test_a_client_goes_on_in_the_other_process_where_it_was(
             assert received(patient, 2) == [6, 7]
             assert patient.next_frame()["type"] == "resumed"
             patient.nothing_arrives()
+
+
+def test_a_client_that_knows_more_than_its_new_process_is_told_nothing_twice(
+    server: Server, pat1: Person, doc1: Person
+) -> None:
+    """It comes from a process that committed a moment ago, to one that has not heard of it yet."""
+    conversation = open_clinical(pat1, doc1)
+    with (
+        served(**{**DEAF, **BLIND}) as slow,
+        connect(slow, pat1.token) as ignorant,
+        connect(server, doc1.token) as doctor,
+    ):
+        for n in range(5):
+            say(doctor, conversation, f"number {n}")
+        resume = {"epoch": doctor.hello["epoch"], "cursors": {conversation: 4}}
+        with connect(slow, doc1.token, resume=resume) as moved:
+            assert moved.next_frame()["seq"] == 5
+            assert moved.next_frame() == {"type": "resumed", "heads": {conversation: 5}}
+            assert say(moved, conversation, "goes on") == 6
+            assert received(moved, 1) == [6]
+            moved.nothing_arrives()
+        assert received(ignorant, 6) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_cursor_no_process_ever_gave_is_told_to_reload(server: Server, pat1: Person, doc1: Person) -> None:
+    conversation = open_clinical(pat1, doc1)
+    with (
+        served(**{**DEAF, **BLIND}) as slow,
+        connect(slow, pat1.token) as patient,
+        connect(server, doc1.token) as doctor,
+    ):
+        say(doctor, conversation, "one")
+        patient.send({"type": "resume", "epoch": patient.hello["epoch"], "cursors": {conversation: 7}})
+        resync = {"type": "resync", "conversationId": conversation, "reason": "cursor_above_head"}
+        assert patient.next_frame_where(lambda frame: frame.get("type") == "resync") == resync
 
 
 def test_fifty_equal_sends_to_both_make_one_message(server: Server, other: Served, pat1: Person, doc1: Person) -> None:
