@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from core.errors import AppError
-from core.time import now
+from core.time import correct, machine_now
 from realtime import rows, threads, wiring
 from realtime.hub import Hub
 
@@ -61,11 +61,13 @@ class Poll:
         for membership in begun:
             self._hub.follow([membership.user_id], membership.stream_id, membership.first_seq, membership.joined_seq)
         self._looked_at = moment
-        self._compare_clocks(now() - moment)
+        self._compare_clocks(machine_now() - moment)
 
     def _compare_clocks(self, skew: timedelta) -> None:
-        """Order does not depend on this process's clock, but the ends of tokens and sessions do."""
+        """Order does not depend on this process's clock, but the ends of tokens and sessions do: a wrong one is
+        corrected, and said."""
         right = abs(skew) <= MOST_SKEW
+        correct(timedelta(0) if right else -skew)
         if right != self._clock_is_right:
             self._clock_is_right = right
             if right:

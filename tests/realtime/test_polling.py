@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
-from core.time import now
+from core.time import machine_now, now
 from realtime import announce, polling, streams
 from tests.live import Server
 from tests.messaging.talking import say
@@ -82,10 +82,12 @@ def test_a_clock_that_is_wrong_is_said_once(
     def said() -> list[str]:
         return [record.getMessage() for record in caplog.records if "clock" in record.getMessage()]
 
-    monkeypatch.setattr(polling, "now", lambda: now() + timedelta(seconds=120))
+    monkeypatch.setattr(polling, "machine_now", lambda: machine_now() + timedelta(seconds=120))
     looking.sees(lambda: len(said()) == 1)
+    assert timedelta(seconds=115) < machine_now() - now() < timedelta(seconds=125)
     monkeypatch.undo()
     looking.sees(lambda: len(said()) == 2)
+    assert machine_now() - now() < timedelta(seconds=1)
     wrong, right = said()
     assert re.fullmatch(r"this machine's clock is 1[2-9]\d s away from the database's", wrong)
     assert right == "this machine's clock agrees with the database's again"
