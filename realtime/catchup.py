@@ -74,11 +74,17 @@ class CatchUp:
             self._wake.clear()
             try:
                 await self._read_what_is_missing()
+            except AppError as error:
+                log.warning("reading what is missing waits for the database: %s", error.code)
+                await self._try_again()
             except Exception as error:  # noqa: BLE001  one bad event must not end reading for everybody
                 # The class only: the text of a database error may quote what was read.
                 log.error("events could not be read: %s", type(error).__name__)
-                await asyncio.sleep(RETRY)
-                self._wake.set()
+                await self._try_again()
+
+    async def _try_again(self) -> None:
+        await asyncio.sleep(RETRY)
+        self._wake.set()
 
     async def stop(self) -> None:
         """End the reads for sockets that still run."""
