@@ -10,6 +10,7 @@ before, it is measured on this one.
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ from benchmarks.workloads import WORKLOADS, Measure, On, Workload
 
 
 def main() -> None:
+    # Told to stop, it ends the servers that it has started.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     options = Options.read(os.environ)
     os.sched_setaffinity(0, options.placement.others)
     chosen = [each for each in WORKLOADS if not options.only or each.family in options.only]

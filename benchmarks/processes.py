@@ -17,6 +17,12 @@ class _Status(NamedTuple):
     ticks: int
 
 
+class _Ticks(NamedTuple):
+    used: int
+    stolen: int
+    all: int
+
+
 class Memory(NamedTuple):
     """In KiB."""
 
@@ -40,15 +46,22 @@ class CpuTimes:
         return {name: _ticks(_tree(root, statuses), statuses) / _TICKS_PER_SECOND for name, root in self._roots.items()}
 
 
-class Steal:
-    """Which share of the machine's CPU time the hypervisor has given to others since this was made."""
+class Machine:
+    """What has become of the machine's CPU time since this was made."""
 
     def __init__(self) -> None:
-        self._stolen, self._all = _machine_ticks()
+        self._begin = _machine_ticks()
 
-    def share(self) -> float:
-        stolen, everything = _machine_ticks()
-        return (stolen - self._stolen) / max(1, everything - self._all)
+    def stolen(self) -> float:
+        """The share that the hypervisor has given to other machines."""
+        now = _machine_ticks()
+        return (now.stolen - self._begin.stolen) / max(1, now.all - self._begin.all)
+
+    def elsewhere(self, seconds: float) -> float:
+        """The share that was used, but for these CPU seconds: by programs that have nothing to do with it."""
+        now = _machine_ticks()
+        used = now.used - self._begin.used - seconds * _TICKS_PER_SECOND
+        return max(0.0, used / max(1, now.all - self._begin.all))
 
 
 def memory_of(root: int) -> Memory:
@@ -98,7 +111,9 @@ def _rollup(pid: int) -> Memory:
     return Memory(int(sizes["Rss"]), int(sizes["Pss"]))
 
 
-def _machine_ticks() -> tuple[int, int]:
+def _machine_ticks() -> _Ticks:
+    """From the first line of /proc/stat: user, nice, system, idle, waiting, interrupts, soft interrupts, stolen."""
     with Path("/proc/stat").open() as file:
-        ticks = [int(field) for field in file.readline().split()[1:9]]
-    return ticks[7], sum(ticks)
+        user, nice, system, idle, waiting, hard, soft, stolen = map(int, file.readline().split()[1:9])
+    used = user + nice + system + hard + soft
+    return _Ticks(used, stolen, used + idle + waiting + stolen)

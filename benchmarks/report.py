@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks import chart, machine
-from benchmarks.results import Measured, Spread
+from benchmarks.results import DISTURBED, Measured, Spread
 from benchmarks.workloads import WORKLOADS, Workload
 
 _PAGE = Path("docs/benchmarks.md")
@@ -79,6 +79,8 @@ def _section(workload: Workload, measured: Measured) -> str:
     what = f"{rounds} round{'s' * (rounds > 1)} of {measured.seconds:g} s"
     lines += [f"{what}, {measured.when}, at `{measured.commit or 'unknown'}`.", ""]
     lines += [f"**Void**: {doubt}." for doubt in measured.doubts()]
+    if measured.disturbance() > DISTURBED:
+        lines += [f"Other programs took {measured.disturbance():.0%} of the machine meanwhile, so rates are too low."]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -18,6 +18,12 @@ STOLEN = 0.05
 """The share of the machine's time that, taken away by the hypervisor, makes a run worthless."""
 
 
+DISTURBED = 0.1
+"""The share of the machine that other programs may take before the report says so."""
+
+_CONDITIONS = {"generator CPU", "steal", "elsewhere"}
+
+
 class Spread(NamedTuple):
     middle: float
     least: float
@@ -42,7 +48,7 @@ class Measured:
     peer_told: str = ""
 
     def names(self) -> list[str]:
-        return [name for name in self.ours[0] if name not in {"generator CPU", "steal"}]
+        return [name for name in self.ours[0] if name not in _CONDITIONS]
 
     def spread(self, name: str) -> Spread:
         return Spread.of([run[name] for run in self.ours])
@@ -56,6 +62,10 @@ class Measured:
         pairs = [(ours[name], peer[name]) for ours, peer in zip(self.ours, self.peer, strict=False) if name in peer]
         ratios = [ours / peer for ours, peer in pairs if peer and math.isfinite(peer)]
         return median(ratios) if ratios else None
+
+    def disturbance(self) -> float:
+        """The share of the machine that other programs took: the median over all runs."""
+        return median([run.get("elsewhere", 0.0) for run in [*self.ours, *self.peer]])
 
     def doubts(self) -> list[str]:
         """Why these figures are void, if they are."""

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from benchmarks.dialects import Connection, Delivery
-from benchmarks.processes import CpuTimes, Steal
+from benchmarks.processes import CpuTimes, Machine
+
+_SETTLE = 0.5
 
 Values = dict[str, float]
 """What one run of a workload measured, by the names that the report shows."""
@@ -85,6 +87,8 @@ class Target:
                 opened[place] = connection
 
         await asyncio.gather(*(open_some() for _ in range(at_once)))
+        # Some servers let a socket hear of its conversations a moment after they have let it in.
+        await asyncio.sleep(_SETTLE)
         return [connection for connection in opened if connection is not None]
 
 
@@ -97,25 +101,28 @@ class Meter:
     """Measures from its making to `stop`: wall time, CPU time of the servers and of the generator, steal."""
 
     def __init__(self, processes: Mapping[str, int]) -> None:
-        self._cpu, self._steal = CpuTimes(processes), Steal()
+        self._cpu, self._machine = CpuTimes(processes), Machine()
         self._own, self._begin = _own_cpu(), time.monotonic()
 
     def stop(self) -> "Spent":
-        seconds = time.monotonic() - self._begin
-        return Spent(seconds, self._cpu.seconds(), (_own_cpu() - self._own) / seconds, self._steal.share())
+        seconds, cpu, own = time.monotonic() - self._begin, self._cpu.seconds(), _own_cpu() - self._own
+        elsewhere = self._machine.elsewhere(sum(cpu.values()) + own)
+        return Spent(seconds, cpu, own / seconds, self._machine.stolen(), elsewhere)
 
 
 class Spent(NamedTuple):
-    """`cpu` in seconds by process tree; `generator` is the share of one core that the generator took."""
+    """`cpu` in seconds by process tree; `generator` is the share of one core that the generator took, `elsewhere` the
+    share of the machine that programs took which have nothing to do with the measurement."""
 
     seconds: float
     cpu: dict[str, float]
     generator: float
     steal: float
+    elsewhere: float
 
     def conditions(self) -> Values:
-        """Under which the figures came about; the report uses them to tell whether they count."""
-        return {"generator CPU": self.generator, "steal": self.steal}
+        """Under which the figures came about; the report uses them to tell what they are worth."""
+        return {"generator CPU": self.generator, "steal": self.steal, "elsewhere": self.elsewhere}
 
     def cpu_per(self, count: float, unit: float, label: str) -> Values:
         """CPU seconds per `unit` of `count` things, for each process tree and in all."""

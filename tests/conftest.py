@@ -65,6 +65,15 @@ def database(request: pytest.FixtureRequest) -> None:
         redis_client.flushdb()
 
 
+@pytest.fixture(scope="module")
+def emptied(reset: Reset) -> None:
+    """For processes that a module shares: they start before `database`, on whatever the last test has left.
+
+    That may be a key that it damaged.
+    """
+    reset()
+
+
 @pytest.fixture(scope="session")
 def redis_client() -> Iterator["redis.Redis | None"]:
     """A client of the Redis that the server uses; None on the embedded default."""

@@ -7,14 +7,13 @@ import pytest
 
 from tests.deploy.proxy import Proxy, nginx_executable, proxy
 from tests.processes import Served, served
-from tests.reset import Reset
 
 FAILURES = 3
 """Failed sign-ins that one address may have here."""
 
 
 @pytest.fixture(scope="module")
-def servers(reset: Reset) -> Iterator[list[Served]]:
+def servers(emptied: None) -> Iterator[list[Served]]:
     """Two processes that believe the proxy, and nobody else."""
     nginx_executable()
     settings = {"TRUSTED_PROXIES": "1", "LIMIT_LOGIN_FAILURES_ADDRESS": f"{FAILURES}/900"}

@@ -8,7 +8,6 @@ import pytest
 from tests.live import Server
 from tests.people import Person, open_clinical
 from tests.processes import Served, served
-from tests.reset import Reset
 from tests.sockets import connect
 
 pytestmark = pytest.mark.skipif("REDIS_URL" not in os.environ, reason="the embedded default is one process")
@@ -24,7 +23,7 @@ ALONE = {
 
 
 @pytest.fixture(scope="module")
-def alone(reset: Reset) -> Iterator[Served]:
+def alone(emptied: None) -> Iterator[Served]:
     """A process that neither hears of the others nor looks for itself."""
     with served(**ALONE) as process:
         yield process

@@ -16,7 +16,6 @@ import pytest
 from tests.live import Server
 from tests.people import Person, client_for, make_person
 from tests.processes import Served, served
-from tests.reset import Reset
 from tests.sockets import Client, Frame, Refusal, connect
 
 pytestmark = pytest.mark.core
@@ -26,7 +25,7 @@ Messages = dict[str, dict[int, Frame]]
 
 
 @pytest.fixture(scope="module")
-def beside(reset: Reset) -> Iterator[Served | None]:
+def beside(emptied: None) -> Iterator[Served | None]:
     """A second process, where there can be one."""
     if "REDIS_URL" not in os.environ:
         yield None

@@ -21,7 +21,6 @@ from messaging.models import Message
 from tests.live import Server
 from tests.people import Person, client_for, make_person, open_clinical, sign_in
 from tests.processes import Served, served
-from tests.reset import Reset
 from tests.sockets import Client, Frame, connect
 
 pytestmark = pytest.mark.skipif("REDIS_URL" not in os.environ, reason="the embedded default is one process")
@@ -38,14 +37,14 @@ DEAF_AND_BLIND = {**DEAF, **BLIND}
 
 
 @pytest.fixture(scope="module")
-def blind(reset: Reset) -> Iterator[Served]:
+def blind(emptied: None) -> Iterator[Served]:
     """A process that never looks for itself."""
     with served(**BLIND) as other:
         yield other
 
 
 @pytest.fixture(scope="module")
-def deaf(reset: Reset) -> Iterator[Served]:
+def deaf(emptied: None) -> Iterator[Served]:
     """A process that no poke reaches, and that sends none."""
     with served(**DEAF) as other:
         yield other
@@ -53,7 +52,7 @@ def deaf(reset: Reset) -> Iterator[Served]:
 
 @pytest.fixture(params=["blind", "deaf"])
 def other(
-    request: pytest.FixtureRequest, server: Server, settings: Settings, redis_client: redis.Redis
+    request: pytest.FixtureRequest, emptied: None, server: Server, settings: Settings, redis_client: redis.Redis
 ) -> Iterator[Served]:
     """Each of them in turn; the live server does as it does."""
     chosen: Served = request.getfixturevalue(request.param)
