@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Max
 
 from core import sql
-from core.time import now
+from core.time import machine_now, now
 from realtime.models import Event, Stream
 
 COLUMNS = ("id", "stream_id", "seq", "kind", "actor_id", "message_id", "body", "created_at")
@@ -96,9 +96,9 @@ def select(spans: Sequence[Span], limit: int) -> list[Event]:
 
 
 def database_time() -> datetime:
-    """What the database's clock says (aware, UTC): the clock of `created_at`."""
+    """What the database's clock says (aware, UTC): the clock of `created_at`. SQLite's is this machine's."""
     if connection.vendor != "postgresql":
-        return now()
+        return machine_now()
     [(moment,)] = sql.fetch("SELECT clock_timestamp()")
     return cast(datetime, moment)
 
