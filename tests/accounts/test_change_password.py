@@ -126,7 +126,7 @@ def test_a_password_set_by_the_operator_ends_every_session(
 
 
 def test_no_more_than_two_hashes_are_computed_at_once(database: None, settings: Settings) -> None:
-    running, most = [0], [0]
+    running, most, settings.DATABASE_THREADS = [0], [0], 12
 
     def hash_something(n: int) -> None:
         with passwords.hashing():
