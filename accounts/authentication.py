@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -26,7 +26,7 @@ from core.time import now
 from realtime import threads
 from realtime.wiring import Ticket
 
-AsyncView = Callable[..., Coroutine[Any, Any, HttpResponse]]
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 _SEEN_EVERY = timedelta(minutes=1)
 
@@ -37,13 +37,18 @@ def actor_for(token: str, address: str, request_id: str) -> tuple[User, Actor, d
     Raises TokenInvalid, TokenExpired or TokenRevoked (AccountDisabled is a kind of it). Reads once; once a minute it
     also writes that the session was seen.
     """
+    session, expires_at = _session_for(token)
+    return session.user, actor_of(session.user, session.id, address, request_id), expires_at
+
+
+def _session_for(token: str) -> tuple[LoginSession, datetime]:
     claims = tokens.read_access(token)
     session = querysets.session_with_user(claims.session_id)
     if session is None or session.user_id != claims.user_id:
         raise TokenInvalid()
     querysets.require_live(session)
     _seen(session)
-    return session.user, actor_of(session.user, session.id, address, request_id), claims.expires_at
+    return session, claims.expires_at
 
 
 def _seen(session: LoginSession) -> None:
@@ -56,8 +61,8 @@ def _seen(session: LoginSession) -> None:
 
 def ticket_for(token: str, address: str) -> Ticket:
     """The same for a socket, which lives until the token ends."""
-    _, actor, expires_at = actor_for(token, address, "")
-    return Ticket(actor, expires_at)
+    session, expires_at = _session_for(token)
+    return Ticket(actor_of(session.user, session.id, address, ""), expires_at, session.presence)
 
 
 def address_of(request: HttpRequest | Request) -> str:
@@ -101,7 +106,7 @@ def signed_in(view: AsyncView) -> AsyncView:
     """
 
     @wraps(view)
-    async def signed_in_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    async def signed_in_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             await _sign_in(request)
             return await view(request, *args, **kwargs)

@@ -18,9 +18,10 @@ from accounts.validators import (
 )
 from core.actor import SYSTEM
 from core.errors import Invalid
-from core.models import UUIDModel
+from core.models import TimestampedModel, UUIDModel
 from core.time import now
 from encryption.fields import EncryptedTextField
+from realtime.presence import Status
 
 
 class Role(models.TextChoices):
@@ -79,6 +80,10 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
     email = EncryptedTextField[str | None, str | None](
         max_length=254, null=True, blank=True, validators=[validate_email]
     )
+    custom_status = EncryptedTextField[str | None, str | None](
+        max_length=100, null=True, blank=True, validators=[validate_plain_name]
+    )
+    last_seen_at = models.DateTimeField(null=True, editable=False)
     out_of_office = EncryptedTextField[str | None, str | None](
         max_length=500, null=True, blank=True, validators=[validate_storable]
     )
@@ -147,7 +152,8 @@ class Ended(models.TextChoices):
 class LoginSession(UUIDModel):
     """One device on which somebody is signed in. It lives until it is revoked or `expires_at` has come.
 
-    What the device calls itself is encrypted; its address is only a keyed hash.
+    What the device calls itself is encrypted; its address is only a keyed hash. `presence` is what its user chose to
+    be while they are there on it.
     """
 
     user = models.ForeignKey(User, models.PROTECT, related_name="login_sessions")
@@ -158,9 +164,13 @@ class LoginSession(UUIDModel):
     reason = models.CharField(max_length=16, choices=Ended, blank=True)
     user_agent = EncryptedTextField[str, str](max_length=200, blank=True)
     ip_h = models.BinaryField("keyed hash of the address", max_length=32, null=True)
+    presence = models.CharField(
+        max_length=8, choices=[(status.value, status.value) for status in Status], default=Status.ONLINE.value
+    )
 
     class Meta:
         constraints = [
+            models.CheckConstraint(condition=Q(presence__in=list(Status)), name="session_presence_is_known"),
             models.CheckConstraint(
                 condition=Q(revoked_at=None, reason="") | (Q(revoked_at__isnull=False) & ~Q(reason="")),
                 name="revoked_session_has_a_reason",
@@ -186,3 +196,32 @@ class NameToken(UUIDModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["token", "user"], name="one_token_per_word_of_a_name")]
+
+
+class Block(UUIDModel):
+    """Somebody wants nothing to do with somebody: no direct conversation, no call, no presence, in either direction."""
+
+    blocker = models.ForeignKey(User, models.PROTECT, related_name="blocks", db_index=False)
+    blocked = models.ForeignKey(User, models.PROTECT, related_name="blocked_by")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["blocker", "blocked"], name="one_block_per_pair"),
+            models.CheckConstraint(condition=~Q(blocker=models.F("blocked")), name="nobody_blocks_themselves"),
+        ]
+
+
+class PatientRecord(TimestampedModel):
+    """A patient as the clinic's record system knows them, to which messages can be linked.
+
+    Number, name and date of birth are encrypted. `mrn_h` is a keyed hash of the medical record number: it finds a
+    record by its whole number and tells nothing without the key. `user` is the patient's account, if they have one.
+    """
+
+    mrn = EncryptedTextField[str, str](max_length=64)
+    mrn_h = models.BinaryField("keyed hash of the number", max_length=32, unique=True)
+    name = EncryptedTextField[str, str](max_length=200, validators=[validate_plain_name])
+    birth_date = EncryptedTextField[str | None, str | None](max_length=10, null=True)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="patient_records")
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)

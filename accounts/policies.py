@@ -5,6 +5,7 @@ Superusers manage everybody but themselves; staff manage people who have no righ
 """
 
 from accounts.models import Role, User
+from accounts.permissions import KEEPERS_OF_RECORDS
 from core.actor import SYSTEM_ID, Actor
 from core.errors import Forbidden
 
@@ -37,6 +38,12 @@ def can_grant(actor: Actor, user: User) -> None:
     can_manage(actor, user)
     if not _is_almighty(actor):
         raise Forbidden("Only superusers may change roles and rights.", subject_id=user.id)
+
+
+def can_keep_records(actor: Actor, subject: Actor) -> None:
+    """Patient records as a whole: list them, make one, look one up by its number."""
+    if actor.role not in KEEPERS_OF_RECORDS:
+        raise Forbidden("Only providers and staff work with patient records.")
 
 
 def may_use_password(user: User) -> bool:

@@ -6,9 +6,9 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower
 
-from accounts import names, sharing
-from accounts.models import Ended, LoginSession, NameToken, User
-from accounts.permissions import roles_reachable_by
+from accounts import blocks, names, sharing
+from accounts.models import Ended, LoginSession, NameToken, PatientRecord, User
+from accounts.permissions import KEEPERS_OF_RECORDS, roles_reachable_by
 from core.actor import Actor
 from core.errors import NotFound, TokenExpired, TokenRevoked
 from core.time import now
@@ -29,6 +29,15 @@ def people_visible_to(actor: Actor) -> "QuerySet[User]":
 def person(actor: Actor, user_id: UUID) -> User:
     """One of them; raises NotFound for everybody else, existing or not."""
     found = people_visible_to(actor).filter(id=user_id).first()
+    if found is None:
+        raise NotFound(subject_id=user_id)
+    return found
+
+
+def person_or_blocked(actor: Actor, user_id: UUID) -> User:
+    """The same, and besides them whom the actor has blocked: a block can be taken back when it is all that is left."""
+    known = people_visible_to(actor) | User.objects.filter(id__in=blocks.of(actor.id).values("blocked"))
+    found = known.filter(id=user_id).first()
     if found is None:
         raise NotFound(subject_id=user_id)
     return found
@@ -56,6 +65,58 @@ def _matches(search: str) -> Q:
             named &= Q(Exists(NameToken.objects.filter(user=OuterRef("id"), token=token)))
         found |= named
     return found
+
+
+# ---- Patient records ---------------------------------------------------------------------------------------------
+
+
+def patient_records(before: UUID | None) -> "QuerySet[PatientRecord]":
+    """All records, the newest first, from behind `before` on."""
+    newest_first = PatientRecord.objects.order_by("-id")
+    return newest_first if before is None else newest_first.filter(id__lt=before)
+
+
+def patient_record(actor: Actor, record_id: UUID) -> PatientRecord:
+    """One record; raises NotFound, also for everybody who does not work with records."""
+    found = PatientRecord.objects.filter(id=record_id).first() if actor.role in KEEPERS_OF_RECORDS else None
+    if found is None:
+        raise NotFound(subject_id=record_id)
+    return found
+
+
+def patient_record_by_hash(number_hash: bytes) -> PatientRecord | None:
+    """The record whose number has this keyed hash (`accounts.record_numbers`)."""
+    return PatientRecord.objects.filter(mrn_h=number_hash).first()
+
+
+def locked_patient_record(record_id: UUID) -> PatientRecord:
+    """A record that was just found, as it is now, kept from others until the end of the transaction."""
+    return PatientRecord.objects.select_for_update(no_key=True).get(id=record_id)
+
+
+def users_of_records(record_ids: Collection[UUID]) -> dict[UUID, UUID | None]:
+    """Those of these patient records that exist, each with the account of its patient, if there is one."""
+    return dict(PatientRecord.objects.filter(id__in=record_ids).values_list("id", "user_id"))
+
+
+# ---- Presence ----------------------------------------------------------------------------------------------------
+
+
+def people_present_to(user_id: UUID) -> "QuerySet[User]":
+    """Whose presence this person may know, which is the same as who may know theirs: people they share a conversation
+    with now, unless one has blocked the other, and themselves."""
+    near = Q(id__in=sharing.people_sharing_with(user_id)) & ~Exists(blocks.between(OuterRef("id"), user_id))
+    return User.objects.filter(near | Q(id=user_id))
+
+
+def all_present_to(user_id: UUID, user_ids: Collection[UUID]) -> list[User]:
+    """These people; raises NotFound when one of them is not among `people_present_to`, existing or not."""
+    wanted = dict.fromkeys(user_ids)
+    found = {user.id: user for user in people_present_to(user_id).filter(id__in=wanted)}
+    for one in wanted:
+        if one not in found:
+            raise NotFound(subject_id=one)
+    return [found[one] for one in wanted]
 
 
 # ---- Sessions ----------------------------------------------------------------------------------------------------

@@ -7,9 +7,13 @@ from rest_framework import serializers
 
 from accounts.models import LoginSession, Role, User
 from accounts.passwords import LONGEST
+from accounts.record_numbers import validate_number
 from accounts.services import SignedIn
+from accounts.validators import validate_plain_name
+from core.rest.paging import MOST, USUAL
 from core.shapes import Shape
 from core.time import wire_time
+from realtime.presence import Status
 
 
 def _password() -> serializers.CharField:
@@ -110,6 +114,115 @@ def access_out(signed_in: SignedIn, *, cookie: bool) -> dict[str, Any]:
 
 def token_out(signed_in: SignedIn, *, cookie: bool) -> dict[str, Any]:
     return {**access_out(signed_in, cookie=cookie), "user": user_out(signed_in.user)}
+
+
+# ---- Presence ----------------------------------------------------------------------------------------------------
+
+MOST_AT_ONCE = 200
+"""How many people one request about presence may name."""
+
+STATUSES = [status.value for status in Status]
+
+
+class NothingIn(Shape):
+    """Nothing to say."""
+
+
+class PresenceIn(Shape):
+    status = serializers.ChoiceField(STATUSES)
+    custom_status = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=100,
+        validators=[validate_plain_name],
+        help_text="What you say of yourself on all devices; null or empty: nothing.",
+    )
+
+
+class PeopleIn(Shape):
+    user_ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MOST_AT_ONCE)
+
+
+class PersonIn(Shape):
+    user_id = serializers.UUIDField()
+
+
+class PresenceOut(Shape):
+    user_id = serializers.UUIDField()
+    status = serializers.ChoiceField(STATUSES)
+    custom_status = serializers.CharField(required=False, help_text="What they say of themselves, unless offline.")
+    last_seen_at = serializers.DateTimeField(required=False, help_text="When they went offline, while they are.")
+
+
+class PresencesOut(Shape):
+    results = PresenceOut(many=True)
+
+
+class OnlineOut(Shape):
+    count = serializers.IntegerField()
+
+
+# ---- Patient records ---------------------------------------------------------------------------------------------
+
+
+def _mrn(**kwargs: Any) -> serializers.CharField:
+    text = "Medical record number. Neither spaces nor case make another number of it."
+    return serializers.CharField(max_length=64, validators=[validate_number], help_text=text, **kwargs)
+
+
+def _patient_name(**kwargs: Any) -> serializers.CharField:
+    return serializers.CharField(max_length=200, validators=[validate_plain_name], **kwargs)
+
+
+class PatientRecordIn(Shape):
+    mrn = _mrn()
+    name = _patient_name()
+    birth_date = serializers.DateField(required=False, allow_null=True)
+    user_id = serializers.UUIDField(required=False, allow_null=True, help_text="The patient's account.")
+
+
+class PatientRecordPatchBody(Shape):
+    mrn = _mrn(required=False)
+    name = _patient_name(required=False)
+    birth_date = serializers.DateField(required=False, allow_null=True, help_text="null takes it away.")
+    user_id = serializers.UUIDField(required=False, allow_null=True, help_text="null takes it away.")
+
+
+class PatientRecordPatchIn(PatientRecordPatchBody):
+    record_id = serializers.UUIDField()
+
+
+class PatientRecordIdIn(Shape):
+    record_id = serializers.UUIDField()
+
+
+class PatientRecordListIn(Shape):
+    cursor = serializers.CharField(required=False)
+    limit = serializers.IntegerField(required=False, default=USUAL, min_value=1, max_value=MOST)
+
+
+class LookupIn(Shape):
+    mrn = _mrn()
+
+
+class PatientRecordOut(Shape):
+    id = serializers.UUIDField()
+    mrn = serializers.CharField(allow_null=True)
+    name = serializers.CharField(allow_null=True)
+    birth_date = serializers.DateField(required=False)
+    content_error = serializers.CharField(
+        required=False, help_text="`undecryptable`: number, name and birth date cannot be opened."
+    )
+    user_id = serializers.UUIDField(required=False, help_text="The patient's account.")
+    created_by = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class PatientRecordsOut(Shape):
+    results = PatientRecordOut(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
 
 
 # ---- Sessions ----------------------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 Django's own makes an executor and a thread for every request, to close its answer in it, and a task that waits for the
 client to go away: half of the processor time of a page of history. Answers of the API hold nothing whose closing could
-block, and what a client began is finished whether it waits or not. The admin and everything else keep Django's way,
-whose synchronous middleware has that thread for itself.
+block, and what a client began is finished whether it waits or not. An answer that is made while it is sent ends with
+whoever it is for. The admin and everything else keep Django's way, whose synchronous middleware has that thread for
+itself.
 """
 
+import asyncio
 from typing import Any
 
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.urls import set_script_prefix
 
@@ -27,7 +30,35 @@ class Handler(ASGIHandler):
             set_script_prefix(get_script_prefix(scope))
             request, refusal = self.create_request(scope, body)
             response: Any = refusal if request is None else await self.run_get_response(request)
-            await self.send_response(response, send)
-            response.close()
+            try:
+                if response.streaming:
+                    await self._stream(response, receive, send)
+                else:
+                    await self.send_response(response, send)
+            finally:
+                response.close()
         finally:
             body.close()
+
+    async def _stream(self, response: Any, receive: Any, send: Any) -> None:
+        """Send a long answer part by part, until it ends, its client goes away, or takes nothing of it for too long."""
+        sending = asyncio.create_task(self.send_response(response, _patient(send)))
+        leaving = asyncio.create_task(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            failed, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
+        if isinstance(failed, Exception) and not isinstance(failed, TimeoutError):
+            raise failed
+
+
+def _patient(send: Any) -> Any:
+    """`send`, given up after STALL_TIMEOUT: a client that has stopped reading would keep its answer for ever."""
+
+    async def within(message: Any) -> None:
+        async with asyncio.timeout(settings.STALL_TIMEOUT):
+            await send(message)
+
+    return within

@@ -196,8 +196,12 @@ AUTH_TIMEOUT = env.seconds("AUTH_TIMEOUT", 5)
 HEARTBEAT = env.seconds("HEARTBEAT", 30)
 HEARTBEAT_TIMEOUT = env.seconds("HEARTBEAT_TIMEOUT", 60)
 IDLE_TIMEOUT = env.seconds("IDLE_TIMEOUT", 1800)
+AWAY_AFTER = env.seconds("AWAY_AFTER", 300)
+RECONNECT_GRACE = env.seconds("RECONNECT_GRACE", 10)
+LEASE_TTL = env.seconds("LEASE_TTL", 60)
 SWEEP_INTERVAL = env.seconds("SWEEP_INTERVAL", 15)
 POLL_INTERVAL = env.seconds("POLL_INTERVAL", 1)
+TYPING_FADE = env.seconds("TYPING_FADE", 3)
 STALL_TIMEOUT = env.seconds("STALL_TIMEOUT", 30)
 DRAIN_SPREAD = env.seconds("DRAIN_SPREAD", 20, least=0)
 MAX_FRAME = env.integer("MAX_FRAME", 65536)
@@ -206,6 +210,7 @@ UNAUTHENTICATED_PER_ADDRESS = env.integer("UNAUTHENTICATED_PER_ADDRESS", 200)
 UNAUTHENTICATED_TOTAL = env.integer("UNAUTHENTICATED_TOTAL", 500)
 MESSAGE_MAX_CHARACTERS = env.integer("MESSAGE_MAX_CHARACTERS", 5000)
 MESSAGE_MAX_BYTES = env.integer("MESSAGE_MAX_BYTES", 16384)
+ROOM_MAX_MEMBERS = min(env.integer("ROOM_MAX_MEMBERS", 500, least=2), 32_767)  # What its column can hold.
 
 # ---- How often somebody may do something: LIMIT_<NAME>=count/seconds. ----
 LIMITS = {
@@ -221,6 +226,7 @@ LIMITS = {
         "REACTION_REMOVE": "50/60",
         "CALL_INITIATE": "5/60",
         "SEARCH": "30/60",
+        "EXPORT": "5/86400",
         "FRAMES": "50/1",
         "CONNECTIONS_NEW": "30/60",
         "HANDSHAKES": "200/1",
@@ -259,7 +265,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConversationKind": "messaging.models.conversation.Kind",
         "MemberRole": "messaging.models.membership.Role",
+        "MessageStatus": "messaging.serializers.messages._STATUSES",
         "MessageType": "messaging.models.message.Type",
+        "PresenceStatus": "accounts.serializers.STATUSES",
         "UserRole": "accounts.models.Role",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.document_problems"],

@@ -11,7 +11,7 @@ class Actor:
     """The person behind a request, as read from the database when the door opened.
 
     `address` is the client's IP address; it is hashed before it is stored anywhere. `request_id` ties together what
-    one request or frame caused.
+    one request or frame caused. `connection_id` is the WebSocket that was asked through, if it was one.
     """
 
     id: UUID
@@ -21,6 +21,7 @@ class Actor:
     session_id: UUID | None = None
     address: str = ""
     request_id: str = ""
+    connection_id: UUID | None = None
 
 
 SYSTEM = Actor(id=SYSTEM_ID, role="bot")

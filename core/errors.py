@@ -6,7 +6,7 @@
     ├── Unauthenticated 401            TokenInvalid, TokenExpired, TokenRevoked, RefreshReused
     ├── Refused                        Forbidden 403, NotFound 404   (both audited by the doors)
     ├── MethodNotAllowed 405, NotAcceptable 406, RequestTimeout 408
-    ├── Conflict 409                   IdempotencyConflict
+    ├── Conflict 409                   IdempotencyConflict, ConversationFull
     ├── Gone 410                       Shredded
     ├── TooLarge 413, UnsupportedMediaType 415
     ├── RateLimited 429
@@ -170,6 +170,10 @@ class Conflict(AppError):
 
 class IdempotencyConflict(Conflict):
     code, title = "idempotency_conflict", "This clientMessageId was used for another message."
+
+
+class ConversationFull(Conflict):
+    code, title = "conversation_full", "The conversation has as many members as it may have."
 
 
 class Gone(AppError):

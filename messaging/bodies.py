@@ -1,24 +1,34 @@
-"""The text of messages under the conversation's key: sealed, opened, and the keys had ready."""
+"""The text and metadata of messages under the conversation's key: sealed, opened, and the keys had ready."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from encryption.formats import Undecryptable
 from encryption.keyring import keyring
 from messaging.rows import MessageRow
 
+Metadata = Mapping[str, Any]
 
-def seal_content(
+
+class Body(NamedTuple):
+    """What is sealed of a message."""
+
+    content: str
+    metadata: Metadata = {}
+
+
+def seal_body(
     conversation_id: UUID,
     message_id: UUID,
     sender_id: UUID,
     type: str,
-    content: str,
+    body: Body,
     *,
     revision: int = 0,
     epoch: int | None = None,
 ) -> bytes:
-    """The body of a message, bound to everything else that is passed.
+    """The sealed body of a message, bound to everything else that is passed.
 
     Without `epoch` it is sealed under the key of the present period; an edit passes the epoch of what it replaces, so
     that a message lives and dies with the key of the period in which it was sent.
@@ -29,13 +39,13 @@ def seal_content(
         sender_id=sender_id,
         revision=revision,
         kind=type,
-        payload={"content": content, "metadata": {}},
+        payload={"content": body.content, "metadata": body.metadata},
         epoch=epoch,
     )
 
 
-def open_content(row: MessageRow) -> str:
-    """The text of a message.
+def open_body(row: MessageRow) -> Body:
+    """What a message says.
 
     Raises Undecryptable when its body or anything it is bound to was altered, Shredded when its key was destroyed.
     """
@@ -47,10 +57,10 @@ def open_content(row: MessageRow) -> str:
         revision=row.revision,
         kind=row.type,
     )
-    content = payload.get("content")
-    if not isinstance(content, str):
+    content, metadata = payload.get("content"), payload.get("metadata")
+    if not isinstance(content, str) or not isinstance(metadata, dict):
         raise Undecryptable()
-    return content
+    return Body(content, metadata)
 
 
 def load_keys(rows: Iterable[MessageRow]) -> None:

@@ -21,6 +21,18 @@ class Talk(NamedTuple):
     lines: tuple[tuple[str, str], ...]
 
 
+class Room(NamedTuple):
+    """A room, who owns it and who is in it, and what they say."""
+
+    kind: str
+    name: str
+    description: str
+    owner: str
+    others: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...]
+    course_id: str = ""
+
+
 PEOPLE = (
     Person("patient1", "patient", "Paula Novak"),
     Person("patient2", "patient", "Piet Jansen"),
@@ -75,4 +87,33 @@ TALKS = (
         ),
     ),
     Talk("direct", "student2", "student3", (("student2", "Shall we study together tonight?"),)),
+)
+
+ROOMS = (
+    Room(
+        "course",
+        "Anatomy I",
+        "Lecture, lab and everything about the exam.",
+        "instructor1",
+        ("student1", "student2", "student3"),
+        (
+            ("instructor1", "Welcome to Anatomy I. The first lab is on Monday at ten."),
+            ("student1", "Do we bring our own gloves?"),
+            ("instructor1", "No, there are enough in the lab."),
+            ("student3", "Is there a seat list for groups of n<=4?"),
+        ),
+        course_id="ANAT-101",
+    ),
+    Room(
+        "group",
+        "Ward round",
+        "Who sees whom today.",
+        "provider1",
+        ("provider2", "nurse1", "moderator1"),
+        (
+            ("provider1", "Round starts at 8:30 today, please have the charts of rooms 1 to 6 ready."),
+            ("nurse1", "Room 4 is in radiology until 9."),
+            ("provider2", "Then I begin with 5 and 6."),
+        ),
+    ),
 )

@@ -22,13 +22,19 @@ COLUMNS = (
     "deleted_at",
     "deleted_by_id",
     "edited_at",
+    "expires_at",
     "format",
+    "forwarded_at",
+    "forwarded_sender_id",
     "id",
+    "mentions_all",
+    "patient_record_id",
     "priority",
     "reply_to_id",
     "revision",
     "sender_id",
     "seq",
+    "thread_root_id",
     "type",
 )
 """In the order of the alphabet, which is that of the text that is hashed."""
@@ -42,7 +48,9 @@ def of_row(row: MessageRow, deleted_by: UUID | None = None) -> bytes:
 
 def fingerprint(values: Any, body: bytes | memoryview) -> bytes:
     """SHA-256 of the columns of `COLUMNS`, as JSON without those that are empty, and of the SHA-256 of the body."""
-    columns = {name: _plain(value) for name, value in zip(COLUMNS, values, strict=True) if value is not None}
+    # What is empty is left out, so that a column added later changes no hash of a message that has nothing in it.
+    pairs = zip(COLUMNS, values, strict=True)
+    columns = {name: _plain(value) for name, value in pairs if value is not None and value is not False}
     return hashlib.sha256(orjson.dumps(columns) + hashlib.sha256(body).digest()).digest()
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from core.time import now
 from messaging.models.conversation import History
 
 
@@ -28,6 +29,16 @@ class MessageRow(NamedTuple):
     revision: int = 0
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+    expires_at: datetime | None = None
+    pinned_at: datetime | None = None
+    thread_root_id: UUID | None = None
+    patient_record_id: UUID | None = None
+    forwarded_sender_id: UUID | None = None
+    forwarded_at: datetime | None = None
+    mentions_all: bool = False
+    mentions_some: bool = False
+    has_thread: bool = False
+    has_reactions: bool = False
     reply_to_id: UUID | None = None
     reply_seq: int | None = None
     reply_sender_id: UUID | None = None
@@ -35,6 +46,12 @@ class MessageRow(NamedTuple):
     reply_body: bytes | None = None
     reply_revision: int | None = None
     reply_deleted_at: datetime | None = None
+    reply_expires_at: datetime | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was deleted, or has expired, which is the same to everybody from that moment on."""
+        return self.deleted_at is not None or (self.expires_at is not None and self.expires_at <= now())
 
     def quoting(self, quoted: "MessageRow") -> "MessageRow":
         """The same message as a reply to `quoted`."""
@@ -46,6 +63,7 @@ class MessageRow(NamedTuple):
             reply_body=quoted.body,
             reply_revision=quoted.revision,
             reply_deleted_at=quoted.deleted_at,
+            reply_expires_at=quoted.expires_at,
         )
 
     def quoted(self) -> "MessageRow | None":
@@ -59,6 +77,7 @@ class MessageRow(NamedTuple):
             body=self.reply_body or b"",
             revision=self.reply_revision or 0,
             deleted_at=self.reply_deleted_at,
+            expires_at=self.reply_expires_at,
         )
 
 
@@ -76,6 +95,16 @@ MESSAGE_FIELDS = (
     "revision",
     "edited_at",
     "deleted_at",
+    "expires_at",
+    "pinned_at",
+    "thread_root_id",
+    "patient_record_id",
+    "forwarded_sender_id",
+    "forwarded_at",
+    "mentions_all",
+    "mentions_some",
+    "has_thread",
+    "has_reactions",
     "reply_to_id",
     "reply_to__seq",
     "reply_to__sender_id",
@@ -83,11 +112,25 @@ MESSAGE_FIELDS = (
     "reply_to__body",
     "reply_to__revision",
     "reply_to__deleted_at",
+    "reply_to__expires_at",
 )
 
 
+class Extras(NamedTuple):
+    """What stands about a message in other tables, the same for every reader."""
+
+    mentions: tuple[UUID, ...] = ()
+    reactions: tuple[tuple[str, tuple[UUID, ...]], ...] = ()
+    """Each emoji and who used it, in the order of the first of each."""
+    thread_count: int = 0
+
+
+NO_EXTRAS = Extras()
+
+
 class Stay(NamedTuple):
-    """A member as the status of messages needs them. The fields are in the order of `STAY_FIELDS`."""
+    """A member as the status of messages needs them. The fields are in the order of `STAY_FIELDS`; `left_seq` is
+    the annotation `querysets.stays.ended_seq`."""
 
     user_id: UUID
     is_active: bool
@@ -97,7 +140,24 @@ class Stay(NamedTuple):
     read_seq: int
 
 
-STAY_FIELDS = ("user_id", "user__is_active", "joined_seq", "left_seq", "delivered_seq", "read_seq")
+STAY_FIELDS = ("user_id", "user__is_active", "joined_seq", "ended_seq", "delivered_seq", "read_seq")
+
+
+class Reached(NamedTuple):
+    """When the last of those who got as far as a message had it, and when the last of those who read it had read it."""
+
+    delivered_at: datetime | None
+    read_at: datetime | None
+
+
+class Receipt(NamedTuple):
+    """Where the watermarks of somebody stand, and when each first got as far as the message that this is about."""
+
+    user_id: UUID
+    delivered_seq: int
+    read_seq: int
+    delivered_at: datetime | None
+    read_at: datetime | None
 
 
 class Seat(NamedTuple):
@@ -109,6 +169,13 @@ class Seat(NamedTuple):
     is_active: bool
     posting_policy: str
     history: str
+    kind: str
+    user_role: str
+    patient_id: UUID | None
+    is_blocked: bool
+    """Of a direct conversation: one of the two has blocked the other."""
+    has_absent_provider: bool
+    """Of a clinical conversation: somebody else is its provider, who has left a note that they are away."""
 
     @property
     def first_seq(self) -> int:
@@ -122,13 +189,35 @@ SEAT_FIELDS = (
     "user__is_active",
     "conversation__posting_policy",
     "conversation__history",
+    "conversation__kind",
+    "user__role",
+    "conversation__patient_id",
+    "blocked",
+    "has_absent_provider",
 )
+
+
+SYSTEM_SEAT = Seat(
+    role="owner",
+    is_muted=False,
+    joined_seq=1,
+    is_active=True,
+    posting_policy="all",
+    history=History.ALL,
+    kind="",
+    user_role="bot",
+    patient_id=None,
+    is_blocked=False,
+    has_absent_provider=False,
+)
+"""Where the system sits, which is no member of anything."""
 
 
 class Sight(NamedTuple):
     """What one member sees of a conversation: the events from `first_seq` on, of which there are `head_seq`."""
 
     conversation_id: UUID
+    kind: str
     first_seq: int
     head_seq: int
     stays: tuple[Stay, ...]
@@ -139,6 +228,8 @@ class ConversationRow(NamedTuple):
 
     id: UUID
     kind: str
+    details: bytes | None
+    details_revision: int
     patient_id: UUID | None
     provider_id: UUID | None
     course_id: str
@@ -153,6 +244,7 @@ class ConversationRow(NamedTuple):
     active_at: datetime
     member_count: int
     unread_count: int
+    mention_count: int
     last_message_id: UUID | None
     role: str | None
     archived: bool | None
@@ -160,9 +252,18 @@ class ConversationRow(NamedTuple):
     muted_until: datetime | None
 
 
+class Counts(NamedTuple):
+    """What a member has not read of a conversation: so many messages, so many of them that mention the member."""
+
+    unread: int
+    mentions: int
+
+
 CONVERSATION_FIELDS = (
     "pk",
     "kind",
+    "details",
+    "details_revision",
     "patient_id",
     "provider_id",
     "course_id",
@@ -177,6 +278,7 @@ CONVERSATION_FIELDS = (
     "active_at",
     "member_count",
     "unread_count",
+    "mention_count",
     "last_message_id",
     "mine__role",
     "mine__archived",

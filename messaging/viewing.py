@@ -18,10 +18,11 @@ def viewing_of(actor: Actor, conversation_id: UUID, messages: Sequence[Wire]) ->
     if not messages:
         return []
     numbers = [message["seq"] for message in messages]
+    ids = {message["id"] for message in messages}
     viewed = EntryDraft(
         "messages.viewed",
         actor,
-        object_id=messages[0]["id"] if len(messages) == 1 else None,
+        object_id=ids.pop() if len(ids) == 1 else None,
         conversation_id=conversation_id,
         details={"from_seq": min(numbers), "to_seq": max(numbers)},
     )

@@ -5,8 +5,11 @@ from typing import Any
 
 from messaging import querysets
 from messaging.bodies import load_keys
-from messaging.rendering import event_message, missing_message
+from messaging.rendering import event_message, missing_message, veiled
+from messaging.rows import NO_EXTRAS, MessageRow
 from realtime.models import Event
+
+_NEW = "message:new"
 
 
 def render_events(events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -17,8 +20,18 @@ def render_events(events: Sequence[Event]) -> list[dict[str, Any]]:
     """
     messages = querysets.messages_by_id(event.message_id for event in events if event.message_id is not None)
     load_keys(messages.values())
-    wires = {message_id: event_message(row) for message_id, row in messages.items()}
-    return [wires.get(e.message_id) or missing_message(e) for e in events if e.message_id is not None]
+    extras = querysets.extras_of(messages.values())
+    # A client counts the replies that come after an event, so the event counts those before it.
+    later = {(e.message_id, e.seq) for e in events if e.message_id in messages and e.kind != _NEW}
+    threads = querysets.thread_counts_at([place for place in later if messages[place[0]].has_thread])
+
+    def data(event: Event, row: MessageRow | None) -> dict[str, Any]:
+        if row is None:
+            return missing_message(event)
+        found = extras.get(row.id, NO_EXTRAS)
+        return event_message(row, found._replace(thread_count=threads.get((row.id, event.seq), 0)))
+
+    return [data(event, messages.get(event.message_id)) for event in events if event.message_id is not None]
 
 
 def wire() -> None:
@@ -26,15 +39,19 @@ def wire() -> None:
     from accounts import sharing
     from audit import verify
     from audit import writer as audit_writer
+    from messaging.drafts import SendDraft
     from messaging.verification import check_bodies
-    from messaging.writer import SendDraft, store_sends
+    from messaging.writer import store_sends
     from realtime import wiring as realtime
 
     audit_writer.register(SendDraft, store_sends)
     verify.extra_checks.append(check_bodies)
     realtime.visible_streams = querysets.visible_streams
     realtime.begun_since = querysets.begun_since
+    realtime.sights = querysets.sights
+    realtime.lapsed = querysets.lapsed_stays
     realtime.deleted_streams = querysets.deleted_conversations
     realtime.render = render_events
+    realtime.veiled = veiled
     sharing.shares_conversation = querysets.shares_conversation
     sharing.people_sharing_with = querysets.people_sharing_with

@@ -1,34 +1,47 @@
 """Sends, stored in groups: everything that waits while one transaction runs goes into the next one.
 
     lock the streams of the group in the order of their ids
-    read, in one query each: the senders' stays, messages sent before under the same client id, quoted messages
+    read, in one query each: the senders' stays, messages sent before under the same client id, messages that are quoted
+    or answered in a thread, and where somebody is named, who that is
     refuse, recognise repeats, or number and seal
-    insert messages, events and audit entries                                      - COMMIT, then sockets and answers
+    insert messages, mentions, events and audit entries                            - COMMIT, then sockets and answers
 
 The number of statements does not depend on the number of sends. Permission is decided under the lock, so nobody posts
 into a conversation they have just been removed from. A send that cannot be stored fails alone.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import audit
+from accounts.permissions import KEEPERS_OF_RECORDS
+from accounts.querysets import users_of_records
 from core import sql
-from core.actor import Actor
-from core.errors import AppError, IdempotencyConflict, InvalidReference, Shredded, TokenRevoked
-from core.ids import uuid7
+from core.actor import SYSTEM_ID
+from core.errors import (
+    AppError,
+    FieldError,
+    IdempotencyConflict,
+    Invalid,
+    InvalidReference,
+    TokenRevoked,
+)
+from core.jobs import enqueue
 from core.time import now
-from core.writer import Draft
-from encryption.formats import Undecryptable
 from encryption.keyring import keyring
 from messaging import fingerprint, policies, querysets
-from messaging.bodies import load_keys, open_content, seal_content
+from messaging.bodies import load_keys, seal_body
+from messaging.drafts import SendDraft, Sent, require_same_as_stored
+from messaging.mentioning import Mentions
+from messaging.models import Message
+from messaging.models.conversation import Kind
 from messaging.querysets import not_found
-from messaging.rendering import Wire, event_message, personal_message, with_preview
-from messaging.rows import MessageRow, Seat
+from messaging.rendering import Wire, event_message, with_preview
+from messaging.rows import SYSTEM_SEAT, Extras, MessageRow, Seat, Sight, Stay
+from messaging.showing import Showing, shown_to_each
 from realtime import streams
 
 _COLUMNS = (
@@ -43,39 +56,15 @@ _COLUMNS = (
     "body",
     "revision",
     "created_at",
+    "expires_at",
     "reply_to_id",
+    "thread_root_id",
+    "patient_record_id",
+    "forwarded_sender_id",
+    "forwarded_at",
+    "mentions_all",
+    "mentions_some",
 )
-
-
-@dataclass(eq=False)
-class SendDraft(Draft):
-    """A message that waits to be stored; `content` has been through `sanitize_content`. Its outcome is a `Sent`."""
-
-    actor: Actor
-    conversation_id: UUID
-    content: str
-    type: str = "text"
-    format: str = "plain"
-    priority: str = "normal"
-    client_message_id: str | None = None
-    reply_to_id: UUID | None = None
-    message_id: UUID = field(default_factory=uuid7)
-
-    @property
-    def repeat_key(self) -> tuple[UUID, UUID, str]:
-        return self.conversation_id, self.actor.id, self.client_message_id or str(self.message_id)
-
-    @property
-    def what(self) -> tuple[object, ...]:
-        """What has to be the same for two sends under one client id to be the same message."""
-        return self.content, self.type, self.format, self.priority, self.reply_to_id
-
-
-class Sent(NamedTuple):
-    """A stored message as its sender sees it; `duplicate` when it was there before."""
-
-    message: Wire
-    duplicate: bool
 
 
 def store_sends(drafts: Sequence[SendDraft]) -> None:
@@ -95,14 +84,15 @@ class _Group:
 
     def __init__(self, drafts: Sequence[SendDraft]) -> None:
         self._streams = streams.lock({draft.conversation_id for draft in drafts})
-        senders = {(draft.conversation_id, draft.actor.id) for draft in drafts}
-        self._seats = querysets.seats_of(senders)
+        self._seats = _seats(drafts)
         self._earlier = querysets.messages_by_client_id(
             draft.repeat_key for draft in drafts if draft.client_message_id is not None
         )
         self._quotable = querysets.messages_by_id(
-            draft.reply_to_id for draft in drafts if draft.reply_to_id is not None
+            id_ for draft in drafts for id_ in (draft.reply_to_id, draft.thread_root_id) if id_ is not None
         )
+        self._records = _patient_records(drafts)
+        self._mentions = Mentions([draft.wording for draft in drafts])
         # Of a quoted message in another conversation nothing is touched: it is refused like one that does not exist.
         here = [row for row in self._quotable.values() if row.conversation_id in self._streams]
         load_keys([*self._earlier.values(), *here])
@@ -118,40 +108,47 @@ class _Group:
         seat = self._seat(draft)
         stored, twin = self._earlier.get(draft.repeat_key), self._new.get(draft.repeat_key)
         if stored is not None:
-            _require_same_as_stored(draft, stored)
+            require_same_as_stored(draft, stored)
             self._repeats.append((draft, stored))
         elif twin is not None:
             if draft.what != twin.what:
                 raise IdempotencyConflict()
             self._twins.append((draft, twin))
         else:
-            policies.can_post(seat.role, seat.is_muted, seat.posting_policy)
-            self._require_quotable(draft, seat)
+            policies.can_post(seat)
+            self._require_references(draft, seat)
             self._new[draft.repeat_key] = draft
 
     def store(self) -> None:
-        """Number, seal and insert what is new, with events and audit entries; set its outcomes."""
+        """Number, seal and insert what is new, with mentions, events and audit entries; set its outcomes."""
         if not self._new:
             return
         keyring().prepare({draft.conversation_id for draft in self._new.values()})
         numbers = {stream.id: count(stream.head_seq + 1) for stream in self._streams.values()}
         stored = [(draft, self._row(draft, next(numbers[draft.conversation_id]))) for draft in self._new.values()]
         sql.insert("messaging_message", [_columns(row) for _, row in stored])
-        wires = [event_message(row, draft.content) for draft, row in stored]
+        sql.insert("messaging_mention", [line for _, row in stored for line in self._mentions.rows(row)])
+        wires = [event_message(row, Extras(self._mentions.of(row.id)), draft.body) for draft, row in stored]
         streams.append([self._event(row, wire) for (_, row), wire in zip(stored, wires, strict=True)])
         for (draft, row), wire in zip(stored, wires, strict=True):
             _record(draft, row)
             draft.outcome = Sent(with_preview(wire, row, self._seat(draft).first_seq), False)
+        self._mark_threads()
+        self._answer_for_the_absent()
 
     def answer_repeats(self) -> None:
         """The stored message as it is by now, edited or deleted perhaps."""
         for draft, twin in self._twins:
             draft.outcome = twin.outcome._replace(duplicate=True)
         stays = querysets.stays_of({row.conversation_id for _, row in self._repeats}) if self._repeats else {}
-        for draft, row in self._repeats:
-            seat = self._seat(draft)
-            wire = personal_message(row, draft.actor.id, seat.first_seq, stays[row.conversation_id])
+        showings = [Showing(row, row.sender_id, self._sight(draft, stays)) for draft, row in self._repeats]
+        for (draft, _), wire in zip(self._repeats, shown_to_each(showings), strict=True):
             draft.outcome = Sent(wire, True)
+
+    def _sight(self, draft: SendDraft, stays: Mapping[UUID, tuple[Stay, ...]]) -> Sight:
+        """What the draft's sender sees of its conversation."""
+        seat, stream = self._seat(draft), self._streams[draft.conversation_id]
+        return Sight(stream.id, seat.kind, seat.first_seq, stream.head_seq, stays.get(stream.id, ()))
 
     def _seat(self, draft: SendDraft) -> Seat:
         seat = self._seats.get((draft.conversation_id, draft.actor.id))
@@ -161,15 +158,35 @@ class _Group:
             raise TokenRevoked()
         return seat
 
-    def _require_quotable(self, draft: SendDraft, seat: Seat) -> None:
-        """Whatever is wrong with the quoted message, the answer is one and the same."""
-        if draft.reply_to_id is None:
-            return
-        row = self._quotable.get(draft.reply_to_id)
-        if row is None or row.conversation_id != draft.conversation_id or row.deleted_at or row.seq < seat.first_seq:
+    def _require_references(self, draft: SendDraft, seat: Seat) -> None:
+        """Whatever is wrong with a message or record that is referred to, the answer is one and the same."""
+        if draft.reply_to_id is not None and self._living(draft.reply_to_id, draft, seat) is None:
             raise InvalidReference("replyToId names no message that can be quoted here.")
+        if draft.thread_root_id is not None:
+            root = self._living(draft.thread_root_id, draft, seat)
+            if root is None or root.thread_root_id is not None:
+                raise InvalidReference("threadRootId names no message that a thread can begin with here.")
+        if draft.patient_record_id is not None and not self._may_link(draft.patient_record_id, seat):
+            raise InvalidReference("patientRecordId names no record that can be linked here.")
+        if draft.expires_in is not None and seat.kind == Kind.CLINICAL:
+            kept = FieldError("expiresInSeconds", "invalid", "Messages of clinical conversations are kept.")
+            raise Invalid("Some fields are not valid.", errors=[kept])
+
+    def _may_link(self, record_id: UUID, seat: Seat) -> bool:
+        """Who works with records may link them, in a clinical conversation none but its patient's."""
+        if record_id not in self._records or seat.user_role not in KEEPERS_OF_RECORDS:
+            return False
+        return seat.kind != Kind.CLINICAL or self._records[record_id] in {None, seat.patient_id}
+
+    def _living(self, message_id: UUID, draft: SendDraft, seat: Seat) -> MessageRow | None:
+        """A message of the draft's conversation that its sender may see, and that is not gone."""
+        row = self._quotable.get(message_id)
+        if row is None or row.conversation_id != draft.conversation_id or row.is_gone or row.seq < seat.first_seq:
+            return None
+        return row
 
     def _row(self, draft: SendDraft, seq: int) -> MessageRow:
+        moment, origin = now(), draft.forwarded_from
         row = MessageRow(
             id=draft.message_id,
             conversation_id=draft.conversation_id,
@@ -179,8 +196,15 @@ class _Group:
             type=draft.type,
             format=draft.format,
             priority=draft.priority,
-            body=seal_content(draft.conversation_id, draft.message_id, draft.actor.id, draft.type, draft.content),
-            created_at=now(),
+            body=seal_body(draft.conversation_id, draft.message_id, draft.actor.id, draft.type, draft.body),
+            created_at=moment,
+            expires_at=None if draft.expires_in is None else moment + timedelta(seconds=draft.expires_in),
+            thread_root_id=draft.thread_root_id,
+            patient_record_id=draft.patient_record_id,
+            forwarded_sender_id=None if origin is None else origin.sender_id,
+            forwarded_at=None if origin is None else origin.created_at,
+            mentions_all=self._mentions.mean_all(draft.message_id, self._seat(draft)),
+            mentions_some=bool(self._mentions.of(draft.message_id)),
         )
         quoted = self._quotable.get(draft.reply_to_id) if draft.reply_to_id else None
         return row if quoted is None else row.quoting(quoted)
@@ -189,21 +213,33 @@ class _Group:
         stream = self._streams[row.conversation_id]
         return streams.NewEvent(stream, "message:new", row.sender_id, message_id=row.id, data=wire)
 
+    def _mark_threads(self) -> None:
+        """What begins a thread says so from now on."""
+        roots = {draft.thread_root_id for draft in self._new.values() if draft.thread_root_id is not None}
+        if first := [root for root in roots if not self._quotable[root].has_thread]:
+            Message.objects.filter(id__in=first).update(has_thread=True)
 
-def _require_same_as_stored(draft: SendDraft, row: MessageRow) -> None:
-    """Raises IdempotencyConflict when the repeat is another message than the one stored.
+    def _answer_for_the_absent(self) -> None:
+        """A note that the provider is away is sent after this commit."""
+        seats = {draft.conversation_id: self._seat(draft) for draft in self._new.values()}
+        for conversation_id, seat in seats.items():
+            if seat.has_absent_provider:
+                enqueue("messaging.out_of_office", conversation_id=conversation_id)
 
-    After an edit or a delete, or when the body cannot be opened, there is nothing left to compare with: the repeat then
-    gets the message as it is.
-    """
-    if row.revision or row.deleted_at:
-        return
-    try:
-        content = open_content(row)
-    except (Undecryptable, Shredded):
-        return
-    if draft.what != (content, row.type, row.format, row.priority, row.reply_to_id):
-        raise IdempotencyConflict()
+
+def _seats(drafts: Sequence[SendDraft]) -> dict[tuple[UUID, UUID], Seat]:
+    """Where the senders sit. The system has a seat in every conversation that is there, and is subject to no policy."""
+    system = {draft.conversation_id for draft in drafts if draft.actor.id == SYSTEM_ID}
+    people = {(draft.conversation_id, draft.actor.id) for draft in drafts if draft.actor.id != SYSTEM_ID}
+    seats = querysets.seats_of(people) if people else {}
+    if system:
+        seats |= {(conversation_id, SYSTEM_ID): SYSTEM_SEAT for conversation_id in querysets.alive(system)}
+    return seats
+
+
+def _patient_records(drafts: Sequence[SendDraft]) -> dict[UUID, UUID | None]:
+    named = {draft.patient_record_id for draft in drafts if draft.patient_record_id is not None}
+    return users_of_records(named) if named else {}
 
 
 def _columns(row: MessageRow) -> dict[str, Any]:
@@ -217,4 +253,5 @@ def _record(draft: SendDraft, row: MessageRow) -> None:
         object_id=row.id,
         conversation_id=row.conversation_id,
         object_hash=fingerprint.of_row(row),
+        details=None if draft.forwarded_from is None else draft.forwarded_from.as_details(),
     )

@@ -6,11 +6,13 @@ true all the same is made true by `polling` and `revocation`, which look at what
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
+from realtime.coalescing import Coalescing, Progress
 from realtime.hub import hub
 from realtime.pokes import pokes
 from realtime.protocol import CloseCode
@@ -45,9 +47,31 @@ def tell_users(user_ids: Iterable[UUID], event: str, data: dict[str, Any]) -> No
     _after_commit("tell_users", list(user_ids), event, data)
 
 
-def tell_stream(stream_id: UUID, event: str, data: dict[str, Any]) -> None:
-    """An ephemeral event to every live socket that follows the stream."""
-    _after_commit("tell_stream", stream_id, event, data)
+def progressed(
+    user_ids: Iterable[UUID], stream_id: UUID, event: str, data: dict[str, Any], *, who: UUID, seq: int
+) -> None:
+    """An ephemeral event to these members of the stream: somebody has got as far as `seq` in it.
+
+    Of several within half a second of the first only the furthest is told (`coalescing`), then.
+    """
+    args = list(user_ids), stream_id, event, data
+    progress = Progress((event, stream_id, who), seq, args)
+    transaction.on_commit(partial(coalescing.put, progress), robust=True)
+
+
+def typing(stream_id: UUID, user_id: UUID, is_typing: bool, head: int) -> None:
+    """This person types in the stream, or has stopped; `head` was its last event when that was found permitted.
+
+    Nothing of it is stored, so it goes out at once. What becomes of it, and when it fades, is decided in each process
+    (`typists`).
+    """
+    _announce("hear_typing", stream_id, user_id, is_typing, head)
+
+
+def typed(stream_id: UUID, user_id: UUID, head: int) -> None:
+    """What they typed has been sent, as the event `head`: if they were seen typing they have stopped."""
+    if hub.typists.types(stream_id, user_id):
+        typing(stream_id, user_id, False, head)
 
 
 def session_ended(session_id: UUID, code: int = CloseCode.SESSION_REVOKED) -> None:
@@ -60,12 +84,26 @@ def user_disabled(user_id: UUID) -> None:
     _after_commit("close_user", user_id, CloseCode.ACCOUNT_DISABLED)
 
 
+def chose(user_id: UUID, session_id: UUID, status: str) -> None:
+    """This person chose what to be on that device: its sockets say so from now on, in whatever process they are."""
+    _after_commit("chose", user_id, session_id, status)
+
+
+def described(user_id: UUID) -> None:
+    """This person says something else of themselves: who subscribed to them hears it."""
+    _after_commit("described", user_id)
+
+
 def _after_commit(what: str, *args: Any) -> None:
-    """`what` is an entry point of the hub, here and in the other processes."""
-
-    def announce() -> None:
-        getattr(hub, what)(*args)
-        pokes.announce(what, *args)
-
     # Robust: the change has happened, a failing announcement must not look like a failing change.
-    transaction.on_commit(announce, robust=True)
+    transaction.on_commit(partial(_announce, what, *args), robust=True)
+
+
+def _announce(what: str, *args: Any) -> None:
+    """`what` is an entry point of the hub, here and in the other processes."""
+    getattr(hub, what)(*args)
+    pokes.announce(what, *args)
+
+
+coalescing = Coalescing(partial(_announce, "tell_members"))
+"""That of this process."""

@@ -16,10 +16,11 @@ from django.conf import settings
 from django.db import Error
 
 from core.errors import AppError, DatabaseUnavailable, Unavailable
-from realtime import protocol, streams, threads
+from realtime import protocol, streams, threads, wiring
 from realtime.feed import Feed
-from realtime.hub import Hub, Published
+from realtime.hub import Hub
 from realtime.protocol import CloseCode
+from realtime.published import Published
 from realtime.sockets import Read, Socket, Stretch
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,10 @@ class CatchUp:
     def read_for(self, socket: Socket, stretches: Sequence[Stretch]) -> None:
         """Read these events, at most 200 together, and hand them to the socket."""
         self._start(self._replay(socket, stretches))
+
+    def look_again(self, feed: Feed) -> None:
+        """What members see of this stream has changed: read from where each of them sees it."""
+        self._start(self._resight(feed))
 
     async def known(self, feeds: Iterable[Feed]) -> None:
         """Wait until the heads of all these feeds are known."""
@@ -125,7 +130,7 @@ class CatchUp:
         events = await threads.run(_load, spans, _PAGE)
         feeds = {feed.id: feed for feed in gaps}
         for event, frame in events:
-            self._hub.offer(feeds[event.stream_id], event.seq, frame, event.leaver)
+            self._hub.hand(feeds[event.stream_id], event, frame)
         if not events:
             raise DatabaseUnavailable("Events are missing that were announced.")
 
@@ -143,13 +148,22 @@ class CatchUp:
         else:
             page: dict[UUID, list[Read]] = defaultdict(list)
             for event, frame in events:
-                page[event.stream_id].append(Read(event.seq, frame, event.leaver))
+                page[event.stream_id].append(Read(event.seq, frame, event.leaver, event.veil))
             socket.take_page(stretches, page)
 
     async def _repeat(self, socket: Socket, stretches: Sequence[Stretch]) -> None:
         await asyncio.sleep(RETRY * (0.5 + random.random()))  # noqa: S311  spreads repeats, keeps no secret
         if not socket.closed:
             await self._replay(socket, stretches)
+
+    async def _resight(self, feed: Feed) -> None:
+        while not feed.empty:
+            try:
+                self._hub.resight(feed, await threads.run(wiring.sights, feed.id))
+                return
+            except AppError as error:
+                log.warning("reading who sees what waits for the database: %s", error.code)
+                await asyncio.sleep(RETRY)
 
     def _add_gap(self, feed: Feed) -> None:
         if feed.gap and not feed.empty:

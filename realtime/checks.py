@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from core import doors
 from realtime import wiring
 
-_HANDED_OVER = ("authenticate", "ended_sessions", "visible_streams", "render")
+_HANDED_OVER = ("authenticate", "ended_sessions", "last_seen", "presence_of", "visible_streams", "render")
 
 
 @register

@@ -12,11 +12,14 @@ places:
 
 Whoever comes into `live` during a round has that round's events already, and whoever is in the round and cannot take
 more goes to `lagging` with the cursor from before the round: nobody misses an event, nobody gets one twice.
+
+An event can be about something that lies before the stay of some who receive it, such as the edit of an older message.
+They get it `Veil`ed, so that they have its number and nothing else; it goes in a round of its own.
 """
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from realtime.window import MOST_EVENTS, Window
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 
 MOST_WRITE = 1 << 16
 """How many bytes of events are joined into one write."""
+
+
+class Veil(NamedTuple):
+    """An event as those get it who may see only what comes after number `about`."""
+
+    about: int
+    frame: bytes
+
 
 Left = Callable[["Feed", UUID, int], None]
 
@@ -39,6 +50,7 @@ class Feed:
         "_low",
         "_payload",
         "_targets",
+        "_veil",
         "changed_at",
         "fanned",
         "id",
@@ -48,6 +60,7 @@ class Feed:
         "live",
         "queued",
         "starts",
+        "veils",
         "window",
     )
 
@@ -63,12 +76,15 @@ class Feed:
         """Live sockets that may see only what comes from this seq on: they joined ahead of what is known here."""
         self.leavers: dict[int, UUID] = {}
         """Events yet to be handed on that are the last ones their user may get."""
+        self.veils: dict[int, Veil] = {}
+        """The veiled frames of events in the window that are about something older."""
         self.changed_at = 0.0
         self.queued = False
         self._left = left
-        self._early: dict[int, tuple[bytes, UUID | None]] = {}
+        self._early: dict[int, tuple[bytes, UUID | None, Veil | None]] = {}
         self._targets: list[Follower] = []
         self._payload = b""
+        self._veil: Veil | None = None
         self._low = 0
 
     @property
@@ -96,20 +112,20 @@ class Feed:
         self.window = Window(head)
         self.fanned = head
         for seq in sorted(seq for seq in self._early if seq <= head):
-            _, leaver = self._early.pop(seq)
+            _, leaver, _ = self._early.pop(seq)
             if leaver is not None:
                 self._left(self, leaver, seq)
         self._take_early()
 
-    def offer(self, seq: int, frame: bytes, leaver: UUID | None = None) -> None:
+    def offer(self, seq: int, frame: bytes, leaver: UUID | None = None, veil: Veil | None = None) -> None:
         """Take one event, whatever the order; repeats do nothing."""
         self.known = max(self.known, seq)
         if self.window is None or seq > self.window.last + 1:
             # Beyond the size of a window it is cheaper to read the gap and what follows it in one go.
             if len(self._early) < MOST_EVENTS:
-                self._early[seq] = frame, leaver
+                self._early[seq] = frame, leaver, veil
         elif seq == self.window.last + 1:
-            self._push(self.window, frame, leaver)
+            self._push(self.window, frame, leaver, veil)
             self._take_early()
 
     def advance(self, most: int) -> int:
@@ -118,10 +134,11 @@ class Feed:
             self._begin()
         slice_, self._targets = self._targets[-most:], self._targets[:-most]
         payload, live, low = self._payload, self.live, self._low
+        veil = self._veil
         for socket in slice_:
             if socket in live:
                 if socket.writable:
-                    socket.write(payload)
+                    socket.write(payload if veil is None or socket.feeds[self] <= veil.about else veil.frame)
                 else:
                     socket.fall_behind(self, low)
         if not self._targets:
@@ -137,6 +154,7 @@ class Feed:
             self._skip_to(window.last)
             return
         self._payload, self.fanned = window.after(low, self._cut(window.last), MOST_WRITE)
+        self._veil = self.veils.get(self.fanned) if self.veils else None
         self._low, self._targets = low, [*self.live]
         if self.starts:
             self._leave_out_newcomers()
@@ -145,7 +163,21 @@ class Feed:
         """A round ends with the last event somebody may get, and goes singly while somebody may get only later ones."""
         if self.starts:
             return self.fanned + 1
-        return min(self.leavers, default=last) if self.leavers else last
+        last = min(self.leavers, default=last) if self.leavers else last
+        return self._before_veil(self.fanned, last) if self.veils else last
+
+    def _before_veil(self, after: int, last: int) -> int:
+        """Up to where events after `after` are the same for everybody; a veiled one stands alone."""
+        first = min((seq for seq in self.veils if seq > after), default=last + 1)
+        return min(last, max(first - 1, after + 1))
+
+    def after(self, socket: "Follower", window: Window, cursor: int, goal: int) -> tuple[bytes, int]:
+        """What this socket gets from the window after `cursor`, up to `goal` or sooner, and the seq of its end."""
+        if not self.veils:
+            return window.after(cursor, goal, MOST_WRITE)
+        frames, reached = window.after(cursor, self._before_veil(cursor, goal), MOST_WRITE)
+        veil = self.veils.get(reached)
+        return (frames if veil is None or socket.feeds[self] <= veil.about else veil.frame), reached
 
     def _leave_out_newcomers(self) -> None:
         self._targets = [socket for socket in self._targets if self.starts.get(socket, 0) <= self.fanned]
@@ -168,9 +200,13 @@ class Feed:
         for socket, _ in overtaken:
             socket.pump()
 
-    def _push(self, window: Window, frame: bytes, leaver: UUID | None) -> None:
+    def _push(self, window: Window, frame: bytes, leaver: UUID | None, veil: Veil | None) -> None:
         window.push(frame)
         self.changed_at = time.monotonic()
+        if self.veils:
+            self.veils = {seq: old for seq, old in self.veils.items() if seq >= window.first}
+        if veil is not None:
+            self.veils[window.last] = veil
         if leaver is not None:
             self.leavers[window.last] = leaver
 

@@ -87,6 +87,7 @@ class Follower(Outlet):
         if self.goals is not None:
             self.goals.pop(feed, None)
         feed.drop(self)
+        self.hub.views.end(self, feed.id)
         self.hub.dropped(feed)
 
     def end_at(self, feed: Feed, seq: int) -> None:
@@ -151,6 +152,10 @@ class Follower(Outlet):
         feed.live.add(self)
         if cursor > feed.fanned:
             feed.starts[self] = cursor + 1
+
+    def belongs(self, feed: Feed) -> bool:
+        """Whether its user belongs to the stream, as far as is known here: not so on the way to their last event."""
+        return feed in self.feeds and feed not in self.limits
 
     def used_at(self) -> float:
         """When something other than a heartbeat was last sent (`time.monotonic()`)."""

@@ -27,38 +27,24 @@ overtake what, and what is done about it:
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.conf import settings
-
-from core.ids import parse_uuid
 from realtime import protocol
-from realtime.feed import Feed
+from realtime.feed import Feed, Veil
 from realtime.inbox import Inbox
+from realtime.leases import Leases, leases
+from realtime.looking import Views
 from realtime.outlet import Outlet
+from realtime.places import Places
+from realtime.presence import Presence
 from realtime.protocol import CloseCode
+from realtime.published import Published
 from realtime.rounds import SLICE, Rounds
 from realtime.sockets import Socket, Stretch
 from realtime.standing import FOR_EVER, Change, Standings
-
-_LEAVING = "member:left"
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A committed event: its place and its frame, not yet encoded."""
-
-    stream_id: UUID
-    seq: int
-    frame: dict[str, Any]
-
-    @property
-    def leaver(self) -> UUID | None:
-        """Whose last event this is."""
-        return parse_uuid(str(self.frame["data"].get("userId"))) if self.frame["event"] == _LEAVING else None
+from realtime.typists import Typists
 
 
 class Reader(Protocol):
@@ -67,16 +53,21 @@ class Reader(Protocol):
     def settle(self, feed: Feed) -> None: ...
     def close_gap(self, feed: Feed, *, at_once: bool = False) -> None: ...
     def read_for(self, socket: Socket, stretches: Sequence[Stretch]) -> None: ...
+    def look_again(self, feed: Feed) -> None: ...
 
 
 class Hub:
-    def __init__(self) -> None:
+    def __init__(self, leases: Leases) -> None:
         self.feeds: dict[UUID, Feed] = {}
         self.sockets: set[Socket] = set()
         self.choked: set[Outlet] = set()
         self.total = self.peak = 0
+        self.views = Views(self, leases)
+        self.typists = Typists(self.views.audience)
         self._users: dict[UUID, list[Socket]] = {}
         self._sessions: dict[UUID, list[Socket]] = {}
+        self.presence = Presence(leases, self._sessions, self._tell)
+        self._places = Places(leases, self.sockets_of)
         self._standings = Standings()
         self._inbox = Inbox()
         self._rounds = Rounds()
@@ -86,10 +77,12 @@ class Hub:
         """From now on this process has sockets, and they live on this loop."""
         self._reader = reader
         self._inbox.bind(loop)
+        self.presence.begin()
 
     def unbind(self) -> None:
         self._inbox.bind(None)
         self._reader = None
+        self.typists.clear()
 
     def counts(self) -> dict[str, int]:
         """Connections: open now, since the start, and most at once. From any thread."""
@@ -105,9 +98,13 @@ class Hub:
         """An ephemeral event to all sockets of these people."""
         self._inbox.put(partial(self._tell_users, user_ids, event, data))
 
-    def tell_stream(self, stream_id: UUID, event: str, data: dict[str, Any]) -> None:
-        """An ephemeral event to all sockets that follow the stream."""
-        self._inbox.put(partial(self._tell_stream, stream_id, event, data))
+    def tell_members(self, user_ids: Iterable[UUID], stream_id: UUID, event: str, data: dict[str, Any]) -> None:
+        """An ephemeral event to the sockets of these people that follow the stream: not to who has just left it."""
+        self._inbox.put(partial(self._tell_members, user_ids, stream_id, event, data))
+
+    def hear_typing(self, stream_id: UUID, user_id: UUID, is_typing: bool, head: int) -> None:
+        """This person types, or stopped, when `head` was the last event of the stream."""
+        self._inbox.put(partial(self._hear_typing, stream_id, user_id, is_typing, head))
 
     def follow(self, user_ids: Iterable[UUID], stream_id: UUID, first_seq: int, joined_seq: int = 1) -> None:
         """These people belong to the stream since event `joined_seq`, or 1 when they began it, and may see it from
@@ -124,6 +121,14 @@ class Hub:
     def close_user(self, user_id: UUID, code: CloseCode = CloseCode.ACCOUNT_DISABLED) -> None:
         self._inbox.put(lambda: _revoke(self._users.get(user_id, ()), code))
 
+    def chose(self, user_id: UUID, session_id: UUID, status: str) -> None:
+        """This person chose what to be on that device (`presence.Status`)."""
+        self._inbox.put(partial(self.presence.chose, user_id, session_id, status))
+
+    def described(self, user_id: UUID) -> None:
+        """This person says something else of themselves."""
+        self._inbox.put(partial(self.presence.described, user_id))
+
     # Sockets come and go.
 
     def enter(self, socket: Socket) -> None:
@@ -135,12 +140,10 @@ class Hub:
     def recognise(self, socket: Socket, user_id: UUID, session_id: UUID | None) -> None:
         """The socket is this person's. From here on it hears of changes. One too many closes the person's oldest."""
         socket.user_id, socket.session_id = user_id, session_id
-        own = self._users.setdefault(user_id, [])
-        own.append(socket)
+        self._users.setdefault(user_id, []).append(socket)
         if session_id is not None:
             self._sessions.setdefault(session_id, []).append(socket)
-        if len(own) > settings.CONNECTIONS_PER_USER:
-            own[0].close(CloseCode.SUPERSEDED)
+        self._places.take(socket, user_id)
 
     def subscribe(self, socket: Socket, visible: Mapping[UUID, int]) -> list[Feed]:
         """Have it follow these streams. Returns the feeds whose head must be known before the socket can begin."""
@@ -156,13 +159,19 @@ class Hub:
         self.choked.discard(socket)
         for feed in [*socket.feeds]:
             socket.unfollow(feed)
+        self.views.gone(socket)
         _take_out(self._users, socket.user_id, socket)
         _take_out(self._sessions, socket.session_id, socket)
+        self._places.give_back(socket)
+        self.presence.closed(socket)
 
     def dropped(self, feed: Feed) -> None:
         """A socket has left this feed; with the last one the feed goes."""
         if feed.empty and self.feeds.get(feed.id) is feed:
             del self.feeds[feed.id]
+
+    def sockets_of(self, user_id: UUID) -> Sequence[Socket]:
+        return self._users.get(user_id, ())
 
     def session_ids(self) -> Collection[UUID]:
         return list(self._sessions)
@@ -178,12 +187,24 @@ class Hub:
                 if feed.gap and self._reader is not None:
                     self._reader.close_gap(feed, at_once=True)
 
-    def offer(self, feed: Feed, seq: int, frame: bytes, leaver: UUID | None) -> None:
+    def hand(self, feed: Feed, event: Published, frame: bytes) -> None:
         """One event for one feed, from a thread that committed it or from the database."""
+        self.offer(feed, event.seq, frame, event.leaver, event.veil)
+        if event.changes_sight and self._reader is not None:
+            self._reader.look_again(feed)
+
+    def resight(self, feed: Feed, sights: Mapping[UUID, int]) -> None:
+        """From now on these people see the stream from these numbers on."""
+        for socket in (*feed.live, *feed.lagging):
+            if socket.user_id is not None and socket.user_id in sights:
+                socket.feeds[feed] = sights[socket.user_id]
+
+    def offer(self, feed: Feed, seq: int, frame: bytes, leaver: UUID | None = None, veil: Veil | None = None) -> None:
+        """Put it in its place, whatever the order."""
         if leaver is not None:
             self._note(leaver, feed.id, Change(seq, None))
         late = feed.window is not None and seq <= feed.fanned
-        feed.offer(seq, frame, leaver)
+        feed.offer(seq, frame, leaver, veil)
         if late and leaver is not None:
             self.left(feed, leaver, seq)
         self._rounds.add(feed)
@@ -205,7 +226,7 @@ class Hub:
             if feed is None and leaver is not None:
                 self._note(leaver, event.stream_id, Change(event.seq, None))
             elif feed is not None:
-                self.offer(feed, event.seq, protocol.encode(event.frame), leaver)
+                self.hand(feed, event, protocol.encode(event.frame))
                 if feed.gap and self._reader is not None:
                     self._reader.close_gap(feed)
 
@@ -214,10 +235,18 @@ class Hub:
         if sockets:
             self._tell(sockets, protocol.event_frame(event, data))
 
-    def _tell_stream(self, stream_id: UUID, event: str, data: dict[str, Any]) -> None:
+    def _tell_members(self, user_ids: Iterable[UUID], stream_id: UUID, event: str, data: dict[str, Any]) -> None:
         feed = self.feeds.get(stream_id)
         if feed is not None:
-            self._tell([*feed.live, *feed.lagging], protocol.event_frame(event, data))
+            own = [socket for user_id in user_ids for socket in self._users.get(user_id, ())]
+            sockets = [socket for socket in own if socket.belongs(feed)]
+            if sockets:
+                self._tell(sockets, protocol.event_frame(event, data))
+
+    def _hear_typing(self, stream_id: UUID, user_id: UUID, is_typing: bool, head: int) -> None:
+        # Who has left since gave the sign as a member; it comes too late to be shown.
+        if not is_typing or not self._standings.left_after(user_id, stream_id, head):
+            self.typists.hear(stream_id, user_id, is_typing, head)
 
     def _tell(self, sockets: Sequence[Outlet], frame: bytes) -> None:
         for socket in sockets[:SLICE]:
@@ -244,6 +273,13 @@ class Hub:
             socket.unfollow(feed)
             socket.tell(_membership("conversation:removed", feed.id))
 
+    def lapse(self, user_id: UUID, stream_id: UUID) -> None:
+        """This person's stay is over, though no event says so yet. They may come back."""
+        feed = self.feeds.get(stream_id)
+        if feed is not None:
+            for socket in [*self._users.get(user_id, ())]:
+                self.take_away(socket, feed)
+
     def followers(self, stream_id: UUID) -> set[UUID]:
         """Whose sockets follow the stream."""
         feed = self.feeds.get(stream_id)
@@ -261,8 +297,10 @@ class Hub:
     def left(self, feed: Feed, user_id: UUID, seq: int) -> None:
         """The feed has come to the last event this person may get."""
         back = self._standings.joined_after(user_id, feed.id, seq)
+        self.typists.hear(feed.id, user_id, False, seq)
         # One that sees only what comes later belongs to a later stay.
         for socket in [s for s in self._users.get(user_id, ()) if s.feeds.get(feed, seq + 1) <= seq]:
+            self.views.end(socket, feed.id)
             if back is not None:
                 socket.return_after(feed, seq, back)
             else:
@@ -301,5 +339,5 @@ def _membership(event: str, stream_id: UUID) -> bytes:
     return protocol.event_frame(event, {"conversationId": stream_id})
 
 
-hub = Hub()
+hub = Hub(leases)
 """The one of this process. Without `bind` (commands, the worker) its entry points do nothing."""

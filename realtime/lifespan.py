@@ -10,9 +10,10 @@ from django.conf import settings
 
 from core import jobs
 from core.errors import AppError
-from realtime import draining, revocation
+from realtime import announce, draining, revocation
 from realtime.catchup import CatchUp
 from realtime.hub import hub
+from realtime.leases import leases
 from realtime.pokes import pokes
 from realtime.polling import Poll
 from realtime.pulse import Pulse
@@ -31,10 +32,14 @@ class Running:
         self._stop_work = threading.Event()
         self._worker: threading.Thread | None = None
         hub.bind(loop, self.catchup)
+        leases.bind(loop)
+        announce.coalescing.bind(loop)
         self._tasks = [
             loop.create_task(_for_ever(self.catchup.run)),
             loop.create_task(_for_ever(self.pulse.run)),
             loop.create_task(_for_ever(self.poll.run)),
+            loop.create_task(_for_ever(leases.run)),
+            loop.create_task(_for_ever(hub.presence.run)),
             loop.create_task(_for_ever(partial(_every, "HEARTBEAT", self.pulse.compare_heads))),
             loop.create_task(_for_ever(partial(_every, "SWEEP_INTERVAL", partial(revocation.sweep, hub)))),
         ]
@@ -51,6 +56,9 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.catchup.stop()
+        await hub.presence.stop()
+        leases.bind(None)
+        announce.coalescing.bind(None)
         hub.unbind()
         if settings.REDIS_URL:
             await pokes.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from core.ids import uuid7
 from realtime import protocol
 from realtime.mailbox import Flag
 from realtime.protocol import CloseCode
@@ -25,12 +26,15 @@ class Outlet:
 
     __slots__ = (
         "_ephemeral",
+        "_id",
         "_low_mark",
         "_room",
         "_wire",
         "choked_since",
+        "chosen",
         "closed",
         "hub",
+        "idle",
         "live",
         "on_ping",
         "session_id",
@@ -45,8 +49,13 @@ class Outlet:
         self._wire = wire
         self.write = wire.write
         """Writes joined frames whatever the state: for those who have looked at it."""
+        self._id: UUID | None = None
         self.user_id: UUID | None = None
         self.session_id: UUID | None = None
+        self.chosen = ""
+        """What its user chose to be on this device (`presence.Status`); empty until that is known."""
+        self.idle = False
+        """Whether nobody has said anything here for a while."""
         self.writable = True
         """Whether the connection's buffer has room."""
         self.live = False
@@ -62,6 +71,13 @@ class Outlet:
         self.choked_since = 0.0
         """When its buffer was last seen to shrink (`time.monotonic()`)."""
         wire.watch(self)
+
+    @property
+    def id(self) -> UUID:
+        """Which connection this is. Made when it is first asked for: an idle one needs none."""
+        if self._id is None:
+            self._id = uuid7()
+        return self._id
 
     def send(self, frame: bytes) -> None:
         """A reply or a control frame. Never held back: there are only as many as the client has asked for."""

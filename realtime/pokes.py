@@ -2,8 +2,9 @@
 
 A poke says which streams have moved, and up to where, and that memberships have begun. It repeats what else was
 announced to the sockets of one process for the sockets of the others, and tells how often people did what is limited
-(core.limits). It holds ids and numbers, never what somebody wrote, and is encrypted by the layer, so that whoever reads
-Redis does not see who talks to whom and whoever writes to it cannot speak to anybody's sockets.
+(core.limits) and what is held at this moment (`leases`). It holds ids and numbers, never what somebody wrote, and is
+encrypted by the layer, so that whoever reads Redis does not see who talks to whom and whoever writes to it cannot speak
+to anybody's sockets.
 
 Nothing depends on a poke. One that is lost, doubled or late does no harm: streams that moved and memberships that began
 are found by `polling` within about a second, sessions that ended by `revocation` within 15 s, and what is lost for good
@@ -32,6 +33,7 @@ from redis.exceptions import RedisError
 from core.limits import buckets
 from realtime.hub import Hub, hub
 from realtime.inbox import Inbox
+from realtime.leases import leases
 from realtime.protocol import CloseCode
 
 log = logging.getLogger(__name__)
@@ -64,9 +66,12 @@ def _ids(values: Iterable[str]) -> list[UUID]:
 _ANNOUNCEMENTS: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any], ...]]] = {
     "unfollow": (Hub.unfollow, (_ids, UUID)),
     "tell_users": (Hub.tell_users, (_ids, str, dict)),
-    "tell_stream": (Hub.tell_stream, (UUID, str, dict)),
+    "tell_members": (Hub.tell_members, (_ids, UUID, str, dict)),
+    "hear_typing": (Hub.hear_typing, (UUID, UUID, bool, int)),
     "close_session": (Hub.close_session, (UUID, CloseCode)),
     "close_user": (Hub.close_user, (UUID, CloseCode)),
+    "chose": (Hub.chose, (UUID, UUID, str)),
+    "described": (Hub.described, (UUID,)),
 }
 """What one process may ask of another's hub, and how to read the arguments. None of it shows anybody anything: who
 belongs where is never taken from a poke, which could be an old one that somebody sends again."""
@@ -86,7 +91,7 @@ class Pokes:
         self._announcements: deque[tuple[Any, ...]] = deque(maxlen=_MOST_ANNOUNCEMENTS)
         self._wake = asyncio.Event()
         self._sender = uuid4().hex
-        self._began = False
+        self._began = self._asks = False
         self._look: Callable[[], None] = _nobody_looks
         self._sent_at = 0.0
         self._number = 0
@@ -99,15 +104,20 @@ class Pokes:
         """From now on pokes are sent from this loop, and `look` is called when there are memberships to be found; None
         stops it, and in a process without a loop nothing is sent."""
         self._inbox.bind(loop)
-        self._look, self._began = look, False
+        self._look, self._began, self._asks = look, False, False
         self._heads.clear()
         self._announcements.clear()
         self._wake = asyncio.Event()
-        buckets.shared = loop is not None
+        buckets.shared = leases.shared = loop is not None
         buckets.share = 1.0
 
     async def close(self) -> None:
-        """Let go of the connections; nothing is sent any more."""
+        """Say the last news and goodbye, and let go of the connections; nothing is sent any more."""
+        while leases.has_news() and self._reachable:
+            for group, poke in self._batches():
+                await self._send(group, poke)
+        if self._reachable:
+            await self._send(_group(0), {"leaves": True})
         self.bind(None)
         await _layer().flush()
 
@@ -151,6 +161,9 @@ class Pokes:
             await layer.flush()
             await asyncio.sleep(RETRY)
             return
+        self._asks = True
+        self._wake.set()
+        leases.say_all()
         while True:
             try:
                 self._take(await layer.receive(channel))
@@ -185,9 +198,15 @@ class Pokes:
             shards.setdefault(0, {})["began"] = True
         if self._announcements:
             shards.setdefault(0, {})["announcements"] = list(self._announcements)
+        if said := leases.collect():
+            shards.setdefault(0, {})["leases"] = said
+            if leases.has_news():
+                self._wake.set()
+        if self._asks:
+            shards.setdefault(0, {})["asks"] = True
         self._heads.clear()
         self._announcements.clear()
-        self._began = False
+        self._began = self._asks = False
         return [(_group(shard), poke) for shard, poke in shards.items()]
 
     async def _send(self, group: str, poke: dict[str, Any]) -> None:
@@ -215,6 +234,11 @@ class Pokes:
             entry(self._hub, *(kind(arg) for kind, arg in zip(kinds, args, strict=True)))
         for name, who, count in poke.get("taken", ()):
             buckets.spend(name, UUID(who), settings.LIMITS[name], count)
+        leases.take(poke["from"], poke.get("leases", ()))
+        if poke.get("asks"):
+            leases.say_all()
+        if poke.get("leaves"):
+            leases.forget(poke["from"])
 
     def _is_news(self, poke: Mapping[str, Any]) -> bool:
         """Not one that was heard before, or long ago: somebody who can write to Redis could send those again."""
@@ -238,6 +262,7 @@ class Pokes:
             self._reachable = reachable
             buckets.share = 1.0 if reachable else 1 / (1 + self._others())
             if error is None:
+                leases.say_all()
                 log.warning("the other processes can be woken again")
             else:
                 log.warning("the other processes cannot be woken, and look for themselves: %s", type(error).__name__)

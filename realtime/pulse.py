@@ -34,6 +34,7 @@ class Pulse:
                 _check(session, moment)
             for socket in [*self._hub.choked]:
                 socket.check_stall(moment, settings.STALL_TIMEOUT)
+            self._hub.typists.tick(moment)
 
     async def compare_heads(self) -> None:
         """Ask the database for the heads of all streams here: what nobody announced is found and read."""

@@ -36,7 +36,7 @@ class Requests:
 
     async def answer(self, actor: Actor, request: Request) -> None:
         """Admit, perform, reply. Returns when that is done, with everything committed."""
-        actor = replace(actor, request_id=str(uuid7()))
+        actor = replace(actor, request_id=str(uuid7()), connection_id=self._socket.id)
         declaration = None
         try:
             if request.error is not None:

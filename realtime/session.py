@@ -115,7 +115,9 @@ class Session:
         if event is Event.EXPIRED:
             self.socket.close(CloseCode.TOKEN_EXPIRED)
         elif event is Event.SILENT:
-            self.socket.abort()
+            self._give_up()
+        elif event is Event.AWAY:
+            self.socket.hub.presence.rested(self.socket, idle=True)
         elif event is Event.IDLE:
             self.socket.close(CloseCode.IDLE)
         elif event is Event.EXPIRING and self._expires_at is not None:
@@ -123,6 +125,11 @@ class Session:
         elif event is Event.PING and self.socket.writable and self._vitals is not None:
             self._say({"type": "ping", "heads": self.socket.heads_since(self._vitals.pinged_at)})
             self._vitals.pinged_at = time.monotonic()
+
+    def _give_up(self) -> None:
+        self.socket.abort()
+        if self.socket.session_id is not None and self._vitals is not None:
+            self.socket.hub.presence.given_up(self.socket.session_id, self._vitals.heard_at)
 
     async def _feed(self, text: str) -> None:
         try:
@@ -138,8 +145,9 @@ class Session:
         elif isinstance(frame, Control):
             await self._control(self._actor, frame)
         else:
-            if self._vitals is not None:
-                self._vitals.used_at = time.monotonic()
+            if self._vitals is not None and self._vitals.asked():
+                self.socket.hub.presence.rested(self.socket, idle=False)
+                self.due = self._vitals.due()
             await self._requests.answer(self._actor, frame)
 
     async def _first(self, frame: Control | Request) -> None:
@@ -187,6 +195,8 @@ class Session:
             self.socket.close(CloseCode.OVERLOADED)
         if not self.socket.closed:
             await self._begin(ticket, resume)
+        if self.socket.live:
+            self.socket.hub.presence.opened(self.socket, ticket.chosen)
 
     async def _renew(self, token: object) -> None:
         """A fresh token, which must be of the same person and the same session."""

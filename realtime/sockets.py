@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from realtime import protocol
-from realtime.feed import MOST_WRITE, Feed
+from realtime.feed import Feed, Veil
 from realtime.following import AT_HEAD, Follower
 from realtime.mailbox import Flag
 from realtime.wires import Wire
@@ -34,11 +34,12 @@ class Stretch(NamedTuple):
 
 
 class Read(NamedTuple):
-    """An event from the database, and whose last one it is."""
+    """An event from the database, whose last one it is, and what those get who may not see what it is about."""
 
     seq: int
     frame: bytes
     leaver: UUID | None = None
+    veil: Veil | None = None
 
 
 Page = Mapping[UUID, Sequence[Read]]
@@ -113,7 +114,7 @@ class Socket(Follower):
                 return True
             if cursor + 1 < window.first:
                 return False
-            frames, self.behind[feed] = window.after(cursor, goal, MOST_WRITE)
+            frames, self.behind[feed] = feed.after(self, window, cursor, goal)
             self.write(frames)
         return True
 
@@ -172,7 +173,8 @@ class Socket(Follower):
         for event in events:
             if not self.writable or event.seq > self._goal(feed):
                 break
-            self.write(event.frame)
+            hidden = event.veil is not None and self.feeds[feed] > event.veil.about
+            self.write(event.veil.frame if event.veil is not None and hidden else event.frame)
             self.behind[feed] = event.seq
             if event.leaver is not None and event.leaver == self.user_id:
                 # Perhaps nobody has announced it.

@@ -38,6 +38,11 @@ class Standings:
             self._latest.popitem(last=False)
         return True
 
+    def left_after(self, user_id: UUID, stream_id: UUID, seq: int) -> bool:
+        """Whether this person is known to have left after event `seq`, and not to have come back."""
+        known = self._latest.get((user_id, stream_id))
+        return known is not None and known.first_seq is None and known.at > seq
+
     def joined_after(self, user_id: UUID, stream_id: UUID, seq: int) -> Change | None:
         """The change by which this person came back after event `seq`, if they did."""
         known = self._latest.get((user_id, stream_id))

@@ -22,9 +22,10 @@ from core.time import wire_time
 from encryption.formats import Undecryptable
 from encryption.keyring import keyring
 from realtime import rows, wiring
-from realtime.hub import Published, hub
+from realtime.hub import hub
 from realtime.models import Event, Stream
 from realtime.pokes import pokes
+from realtime.published import Published
 from realtime.rows import EventRow, Span
 
 PAGE = 200
@@ -89,6 +90,15 @@ def frames(events: Sequence[Event]) -> list[dict[str, Any]]:
     rendered = iter(wiring.render(about_messages) if about_messages else ())
     keyring().preload_blobs((event.stream_id, event.body) for event in events if event.body is not None)
     return [_frame(event, _open(event) if event.message_id is None else next(rendered)) for event in events]
+
+
+def visible_from(frames: Sequence[dict[str, Any]], first_seq: int) -> list[dict[str, Any]]:
+    """The same frames for somebody who sees the stream from `first_seq` on: what is about something older is veiled."""
+    return [_veiled(frame) if frame["data"].get("seq", first_seq) < first_seq else frame for frame in frames]
+
+
+def _veiled(frame: dict[str, Any]) -> dict[str, Any]:
+    return {**frame, "data": wiring.veiled(frame["data"])}
 
 
 def heads(ids: Iterable[UUID]) -> dict[UUID, int]:

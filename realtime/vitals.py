@@ -1,5 +1,6 @@
 """The times in a client's life: when it was last heard, when its token ends, when it is asked for a sign of life."""
 
+import math
 import random
 import time
 from datetime import datetime
@@ -17,6 +18,7 @@ class Event(Enum):
     """What is due."""
 
     SILENT = auto()
+    AWAY = auto()
     EXPIRED = auto()
     IDLE = auto()
     EXPIRING = auto()
@@ -26,11 +28,12 @@ class Event(Enum):
 class Vitals:
     """Of one authenticated socket; all times are `time.monotonic()` seconds."""
 
-    __slots__ = ("_ends_at", "_notice_at", "_ping_at", "heard_at", "pinged_at", "used_at")
+    __slots__ = ("_away_at", "_ends_at", "_notice_at", "_ping_at", "heard_at", "pinged_at", "used_at")
 
     def __init__(self, expires_at: datetime) -> None:
         moment = time.monotonic()
         self.heard_at = self.used_at = self.pinged_at = moment
+        self._away_at = moment + settings.AWAY_AFTER
         # The first beat comes at a random moment: after a restart clients come back together, their beats should not.
         self._ping_at = moment + settings.HEARTBEAT * (0.5 + random.random() / 2)  # noqa: S311
         self.renew(expires_at)
@@ -41,13 +44,21 @@ class Vitals:
         self._ends_at = time.monotonic() + left + settings.TOKEN_LEEWAY
         self._notice_at = time.monotonic() + left - EXPIRY_NOTICE
 
+    def asked(self) -> bool:
+        """The client says something other than a heartbeat. True when it was away until now."""
+        back = self._away_at == math.inf
+        self.used_at = time.monotonic()
+        self._away_at = self.used_at + settings.AWAY_AFTER
+        return back
+
     def due(self) -> float:
         """When something may have to happen next."""
-        silent_at = self.heard_at + settings.HEARTBEAT_TIMEOUT
-        return min(silent_at, self._ends_at, self._notice_at, self._ping_at, self.used_at + settings.IDLE_TIMEOUT)
+        silent_at, idle_at = self.heard_at + settings.HEARTBEAT_TIMEOUT, self.used_at + settings.IDLE_TIMEOUT
+        return min(silent_at, self._ends_at, self._notice_at, self._ping_at, self._away_at, idle_at)
 
     def pop(self, moment: float) -> Event | None:
-        """The next thing that is due, or None. A notice and a ping come once; the others end the connection."""
+        """The next thing that is due, or None. Being away, a notice and a ping come once; the others end the
+        connection."""
         if moment >= self._ends_at:
             return Event.EXPIRED
         if moment >= self.heard_at + settings.HEARTBEAT_TIMEOUT:
@@ -55,8 +66,11 @@ class Vitals:
         if moment >= self.used_at + settings.IDLE_TIMEOUT:
             return Event.IDLE
         if moment >= self._notice_at:
-            self._notice_at = float("inf")
+            self._notice_at = math.inf
             return Event.EXPIRING
+        if moment >= self._away_at:
+            self._away_at = math.inf
+            return Event.AWAY
         if moment >= self._ping_at:
             self._ping_at = moment + settings.HEARTBEAT
             return Event.PING

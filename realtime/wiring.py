@@ -1,6 +1,6 @@
 """What this package needs from those to its right: they set these names in their AppConfig.ready()."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -13,10 +13,12 @@ from realtime.models import Event
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A token that was good: who it stands for, and when it ends (aware, UTC)."""
+    """A token that was good: who it stands for, when it ends (aware, UTC), and what they chose to be on that device
+    (`presence.Status`)."""
 
     actor: Actor
     expires_at: datetime
+    chosen: str = "online"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,31 @@ authenticate: Callable[[str, str], Ticket] = not_wired
 ended_sessions: Callable[[Collection[UUID]], dict[UUID, int]] = not_wired
 """Which of these sessions have ended, and the close code that says why. By accounts."""
 
+last_seen: Callable[[Mapping[UUID, datetime]], None] = not_wired
+"""Write down when these people were last there (aware, UTC), unless they have been seen later. By accounts."""
+
+presence_of: Callable[[UUID, str, Collection[UUID]], tuple[dict[str, Any], Collection[UUID]]] = not_wired
+"""User, their status, and who wants to be told → the `data` of `presence:update`, and who of them may be told now. By
+accounts."""
+
 visible_streams: Callable[[UUID], dict[UUID, int]] = not_wired
 """User → the conversations whose events this person receives, each with the first seq they may see. By messaging."""
+
+sights: Callable[[UUID], dict[UUID, int]] = not_wired
+"""Stream → everybody who belongs to it, each with the first seq they may see. By messaging."""
 
 deleted_streams: Callable[[Collection[UUID]], Collection[UUID]] = not_wired
 """Which of these conversations no longer exist for anybody. By messaging."""
 
+lapsed: Callable[[], Sequence[tuple[UUID, UUID]]] = not_wired
+"""The memberships whose end has come, and which nobody has ended yet: user and stream. By messaging."""
+
 begun_since: Callable[[datetime], Sequence[Begun]] = not_wired
 """A moment of the database's clock → the memberships that began after it and last. By messaging."""
+
+veiled: Callable[[dict[str, Any]], dict[str, Any]] = not_wired
+"""The `data` of an event about a message → the same for who receives the event and may not see the message: its place,
+and nothing it says. By messaging."""
 
 render: Callable[[Sequence[Event]], list[dict[str, Any]]] = not_wired
 """Events about messages → the `data` of each, in the same order, the same for every receiver. By messaging."""

@@ -3,7 +3,23 @@
 Each service is one transaction together with its audit entry, and tells live sockets after COMMIT.
 """
 
+from accounts.services.blocking import block_user, unblock_user
 from accounts.services.passwords import change_password
+from accounts.services.patients import (
+    create_patient_record,
+    list_patient_records,
+    look_up_patient_record,
+    update_patient_record,
+    view_patient_record,
+)
+from accounts.services.presence import (
+    count_online,
+    list_presence,
+    read_presence,
+    subscribe_presence,
+    unsubscribe_presence,
+    update_presence,
+)
 from accounts.services.refreshing import refresh
 from accounts.services.sessions import end_session, log_in, log_out, log_out_by_token, log_out_everywhere, start_session
 from accounts.services.signing_in import SignedIn
@@ -12,19 +28,32 @@ from accounts.services.viewing import view_people, view_person
 
 __all__ = [
     "SignedIn",
+    "block_user",
     "change_authority",
     "change_password",
+    "count_online",
+    "create_patient_record",
     "create_user",
     "disable_user",
     "enable_user",
     "end_session",
+    "list_patient_records",
+    "list_presence",
     "log_in",
     "log_out",
     "log_out_by_token",
     "log_out_everywhere",
+    "look_up_patient_record",
+    "read_presence",
     "refresh",
     "start_session",
+    "subscribe_presence",
+    "unblock_user",
+    "unsubscribe_presence",
+    "update_patient_record",
+    "update_presence",
     "update_profile",
+    "view_patient_record",
     "view_people",
     "view_person",
 ]

@@ -7,7 +7,7 @@ settings, and those import this package.
 from core.rest.asked import attempted, refuse_unknown_params
 from core.rest.errors import as_app_error, exception_handler, problem
 from core.rest.json import JsonResponse, OrjsonParser, OrjsonRenderer, parse_json
-from core.rest.paging import CursorPage, cursor_answer, page_of, query_int, read_cursor, sign_cursor
+from core.rest.paging import CursorPage, cursor_answer, page_of, query_bool, query_int, read_cursor, sign_cursor
 
 __all__ = [
     "CursorPage",
@@ -21,6 +21,7 @@ __all__ = [
     "page_of",
     "parse_json",
     "problem",
+    "query_bool",
     "query_int",
     "read_cursor",
     "refuse_unknown_params",

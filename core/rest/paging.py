@@ -58,6 +58,14 @@ def _salt(list_name: str, actor_id: UUID) -> str:
     return f"parley.cursor.{list_name}.{actor_id}"
 
 
+def query_bool(request: HttpRequest, name: str) -> bool | None:
+    """The query parameter `name`, which is `true` or `false`; None without one; raises Invalid for anything else."""
+    text = request.GET.get(name)
+    if text not in {None, "true", "false"}:
+        raise Invalid("A query parameter is not valid.", errors=[FieldError(name, "invalid", "Send true or false.")])
+    return None if text is None else text == "true"
+
+
 def query_int(request: HttpRequest, name: str, default: int | None, lowest: int, highest: int) -> int | None:
     """The whole number in query parameter `name`, or `default` without one; raises Invalid outside lowest … highest."""
     text = request.GET.get(name)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from core.models import UUIDModel
 from core.time import now
 
 
@@ -31,6 +32,17 @@ class PostingPolicy(models.TextChoices):
     MODERATORS = "moderators"
 
 
+ROOMS = frozenset({Kind.GROUP, Kind.PUBLIC, Kind.PRIVATE, Kind.COURSE, Kind.STUDY_GROUP})
+"""Conversations that people join and leave, in which somebody is the owner."""
+
+OPEN_ROOMS = frozenset({Kind.PUBLIC, Kind.COURSE})
+"""Rooms that others may find, and join by themselves."""
+
+
+TELL_NEWCOMERS = frozenset({Kind.PUBLIC, Kind.COURSE, Kind.STUDY_GROUP})
+"""Rooms whose newcomers read from the beginning, unless their owner decides otherwise."""
+
+
 class Priority(models.TextChoices):
     NORMAL = "normal"
     URGENT = "urgent"
@@ -46,6 +58,9 @@ class Conversation(models.Model):
 
     At most one clinical conversation per patient and provider and one direct conversation per pair is alive. A
     deleted one keeps its rows (records are kept; retention decides when they go) and is as good as absent for readers.
+
+    `details` are the name, description and tags, sealed under the conversation's own key (`messaging.details`), so that
+    they are destroyed with it. `out_of_office_at` is when the provider's absence was last said.
     """
 
     stream = models.OneToOneField("realtime.Stream", models.PROTECT, primary_key=True, db_column="id")
@@ -53,6 +68,8 @@ class Conversation(models.Model):
     patient = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
     provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     pair_key = models.CharField(max_length=73, null=True)  # noqa: DJ001  only NULL keeps rooms out of the unique rule
+    details = models.BinaryField(null=True)
+    details_revision = models.PositiveIntegerField(default=0)
     course_id = models.CharField(max_length=64, blank=True, default="")
     max_members = models.PositiveSmallIntegerField(default=500)
     history = models.CharField(max_length=16, choices=History, default=History.SINCE_JOINING)
@@ -61,6 +78,7 @@ class Conversation(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    out_of_office_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
@@ -97,3 +115,14 @@ class Conversation(models.Model):
     @property
     def id(self) -> UUID:
         return self.stream_id
+
+
+class RoomWord(UUIDModel):
+    """One word of the name of a room that others may find, as a keyed hash (`messaging.details`)."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="words", db_index=False)
+    token = models.BinaryField(max_length=8)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "conversation"], name="one_token_per_word_of_a_room")]
+        indexes = [models.Index(fields=["conversation"], name="room_words")]

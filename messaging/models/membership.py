@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.models import UUIDModel
+from core.time import now
 from messaging.models.conversation import Conversation
 from realtime.models import DatabaseClock
 
@@ -15,11 +16,16 @@ class Role(models.TextChoices):
     MEMBER = "member"
 
 
+LEADERS = frozenset({Role.OWNER, Role.MODERATOR})
+"""Who leads a room."""
+
+
 class Membership(UUIDModel):
     """One stay. It covers the events from `joined_seq` to `left_seq`, both included.
 
     `delivered_seq` and `read_seq` are watermarks: everything up to them has arrived, has been read. They only grow.
-    `muted` and `muted_until` silence notifications for the member; `is_muted` silences the member.
+    `muted` and `muted_until` silence notifications for the member; `is_muted` silences the member. A member who was
+    banned has no stay, and a last one with `is_blocked`. `until` is set for covering staff, whose stay ends by then.
     """
 
     conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="memberships")
@@ -29,6 +35,7 @@ class Membership(UUIDModel):
     joined_at = models.DateTimeField(db_default=DatabaseClock(), db_index=True, editable=False)
     left_seq = models.PositiveBigIntegerField(null=True)
     left_at = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
     is_muted = models.BooleanField(default=False)
     is_blocked = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
@@ -51,4 +58,31 @@ class Membership(UUIDModel):
                 name="a_stay_ends_after_it_began",
             ),
         ]
-        indexes = [models.Index(fields=["user", "conversation"], condition=Q(left_seq=None), name="present_members")]
+        indexes = [
+            models.Index(fields=["user", "conversation"], condition=Q(left_seq=None), name="present_members"),
+            models.Index(fields=["until"], condition=Q(left_seq=None, until__isnull=False), name="stays_that_end"),
+        ]
+
+
+class Watermark(models.TextChoices):
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+class WatermarkMove(models.Model):
+    """A watermark of a clinical or direct conversation reached `seq`: one row for each move, never changed.
+
+    So it can be told when a message had been delivered and read: a message's `readAt` is when the last of those it
+    waits for first got past it. In rooms there would be a row per member and message, so there are none.
+    """
+
+    membership = models.ForeignKey(Membership, models.PROTECT, related_name="moves", db_index=False)
+    watermark = models.CharField(max_length=9, choices=Watermark)
+    seq = models.PositiveBigIntegerField()
+    at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership", "watermark", "seq"], name="a_watermark_moves_forward"),
+            models.CheckConstraint(condition=Q(watermark__in=Watermark.values), name="watermark_is_known"),
+        ]

@@ -1,20 +1,23 @@
 """Members: who belongs to a conversation, since when, and whom somebody knows through it."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Lower, Now
 
 from accounts.models import User
 from accounts.querysets import people_visible_to
 from core.actor import Actor
 from core.errors import NotFound
 from messaging.models import Conversation, Membership
-from messaging.models.conversation import History
-from messaging.policies import Removal
+from messaging.models.conversation import History, Kind
+from messaging.models.membership import LEADERS, Role
+from messaging.policies import Pair, Removal
 from messaging.prepared import Prepared
+from messaging.querysets.stays import ended_seq, lasting
 from messaging.rows import SEAT_FIELDS, STAY_FIELDS, Seat, Sight, Stay, first_seq
 from realtime.wiring import Begun
 
@@ -27,18 +30,29 @@ def not_found(conversation_id: UUID) -> NotFound:
 def sight_of(user_id: UUID, conversation_id: UUID) -> Sight:
     """What this person sees of the conversation; raises NotFound when they are no member of it or it is deleted."""
     rows = _everybody(conversation_id)
-    stays = tuple(Stay._make(row[:-2]) for row in rows)
+    stays = tuple(Stay._make(row[:-3]) for row in rows)
     mine = next((stay for stay in stays if stay.user_id == user_id and stay.left_seq is None), None)
     if mine is None:
         raise not_found(conversation_id)
-    history, head_seq = rows[0][-2:]
-    return Sight(conversation_id, first_seq(history, mine.joined_seq), head_seq, stays)
+    kind, history, head_seq = rows[0][-3:]
+    return Sight(conversation_id, kind, first_seq(history, mine.joined_seq), head_seq, stays)
+
+
+def sights_of(user_id: UUID, conversation_ids: Collection[UUID]) -> dict[UUID, Sight]:
+    """The same of several conversations, without those they are no member of, in two queries."""
+    mine = _present(user=user_id, conversation__in=conversation_ids).select_related("conversation__stream")
+    stays = stays_of(conversation_ids)
+    return {
+        one.id: Sight(one.id, one.kind, first_seq(one.history, stay.joined_seq), one.stream.head_seq, stays[one.id])
+        for stay in mine
+        for one in [stay.conversation]
+    }
 
 
 def stays_of(conversation_ids: Iterable[UUID]) -> dict[UUID, tuple[Stay, ...]]:
     """Everybody's stays in these conversations, past ones too."""
     found: dict[UUID, tuple[Stay, ...]] = {}
-    rows = Membership.objects.filter(conversation__in=set(conversation_ids))
+    rows = Membership.objects.filter(conversation__in=set(conversation_ids)).annotate(ended_seq=ended_seq())
     for conversation_id, *stay in rows.values_list("conversation_id", *STAY_FIELDS):
         found[conversation_id] = (*found.get(conversation_id, ()), Stay._make(stay))
     return found
@@ -71,11 +85,23 @@ def members_of(conversation_id: UUID) -> QuerySet[Membership]:
     return _present(conversation=conversation_id).select_related("user").order_by("joined_at", "id")
 
 
+def members_named(
+    conversation_ids: Collection[UUID], usernames: Collection[str], user_ids: Collection[UUID]
+) -> list[tuple[UUID, UUID, str]]:
+    """(conversation, user, login name in lower case) of present members with one of these names or ids."""
+    members = _present(conversation__in=conversation_ids).alias(name=Lower("user__username"))
+    found = members.filter(Q(name__in=usernames) | Q(user__in=user_ids)).annotate(username=F("name"))
+    return list(found.values_list("conversation_id", "user_id", "username"))
+
+
+def alive(conversation_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these conversations that exist and are not deleted."""
+    return set(Conversation.objects.filter(pk__in=conversation_ids, deleted_at=None).values_list("pk", flat=True))
+
+
 def user_ids_of(conversation_id: UUID) -> list[UUID]:
     """Who is in the conversation, deleted or not."""
-    return list(
-        Membership.objects.filter(conversation=conversation_id, left_seq=None).values_list("user_id", flat=True)
-    )
+    return list(Membership.objects.filter(lasting(), conversation=conversation_id).values_list("user_id", flat=True))
 
 
 def others_who_see(membership: Membership, seq: int) -> list[UUID]:
@@ -92,11 +118,78 @@ def visible_streams(user_id: UUID) -> dict[UUID, int]:
     return {conversation_id: first_seq(history, joined_seq) for conversation_id, history, joined_seq in rows}
 
 
+def sights(conversation_id: UUID) -> dict[UUID, int]:
+    """The present members of a conversation, each with the first number they may see of it."""
+    rows = _present(conversation=conversation_id).values_list("user_id", "conversation__history", "joined_seq")
+    return {user_id: first_seq(history, joined_seq) for user_id, history, joined_seq in rows}
+
+
 def begun_since(moment: datetime) -> list[Begun]:
     """The stays that began after this moment of the database's clock and last, in conversations that are there."""
-    rows = Membership.objects.filter(joined_at__gt=moment, left_seq=None, conversation__deleted_at=None)
+    rows = _present(joined_at__gt=moment)
     fields = rows.values_list("user_id", "conversation_id", "conversation__history", "joined_seq")
     return [Begun(user, stream, first_seq(history, joined), joined) for user, stream, history, joined in fields]
+
+
+def lapsed_stays() -> list[tuple[UUID, UUID]]:
+    """The stays whose end has come and which are not ended yet, as (user, conversation)."""
+    over = Membership.objects.filter(left_seq=None, until__lte=Now())
+    return list(over.values_list("user_id", "conversation_id"))
+
+
+def pair_of(user_id: UUID, conversation_id: UUID, other_id: UUID) -> Pair:
+    """This person's present stay and the other's present or last one in the conversation; raises NotFound.
+
+    Past members are for owners and moderators only: for everybody else they are not there. Somebody whose end has come
+    is as good as gone and has no stay here until that is written down.
+    """
+    stays = Membership.objects.filter(conversation=conversation_id, user__in={user_id, other_id})
+    found = stays.filter(lasting() | Q(left_seq__isnull=False), conversation__deleted_at=None)
+    latest = {stay.user_id: stay for stay in found.select_related("conversation", "user").order_by("joined_seq")}
+    mine, theirs = latest.get(user_id), latest.get(other_id)
+    if mine is None or mine.left_seq is not None:
+        raise not_found(conversation_id)
+    if theirs is None or (theirs.left_seq is not None and mine.role not in LEADERS):
+        raise NotFound(subject_id=other_id, conversation_id=conversation_id)
+    return Pair(mine, theirs)
+
+
+def last_stays(conversation_id: UUID, user_ids: Collection[UUID]) -> dict[UUID, Membership]:
+    """The present or last stay of each of these people who ever belonged to the conversation."""
+    stays = Membership.objects.filter(conversation=conversation_id, user__in=user_ids)
+    return {stay.user_id: stay for stay in stays.select_related("user").order_by("joined_seq")}
+
+
+def stays_named(membership_ids: Collection[UUID]) -> list[Membership]:
+    """These stays with their users, in the order in which they began."""
+    return list(Membership.objects.filter(id__in=membership_ids).select_related("user").order_by("joined_seq"))
+
+
+def banned_from(conversation_id: UUID) -> QuerySet[Membership]:
+    """The last stays of those who may not come back, with their users, in the order in which they left."""
+    banned = Membership.objects.filter(conversation=conversation_id, is_blocked=True)
+    return banned.select_related("user").order_by("left_at", "id")
+
+
+def count_members(conversation_id: UUID) -> int:
+    return _present(conversation=conversation_id).count()
+
+
+def has_owner_besides(membership: Membership) -> bool:
+    """Whether somebody else who is not disabled owns the conversation."""
+    others = _present(conversation=membership.conversation_id, role=Role.OWNER, user__is_active=True)
+    return others.exclude(id=membership.id).exists()
+
+
+def due_stays(most: int) -> list[tuple[UUID, UUID]]:
+    """(conversation, user) of stays whose end has come and is not written down, the longest due first."""
+    due = Membership.objects.filter(left_seq=None, until__lte=Now()).order_by("until")
+    return list(due.values_list("conversation_id", "user_id")[:most])
+
+
+def overdue_in(conversation_id: UUID) -> list[Membership]:
+    """The same of one conversation, under its lock."""
+    return list(Membership.objects.filter(conversation=conversation_id, left_seq=None, until__lte=Now()))
 
 
 def people_sharing_with(user_id: UUID) -> QuerySet[Membership, Any]:
@@ -134,19 +227,49 @@ def may_moderate(actor: Actor) -> bool:
 
 
 def _present(**where: object) -> QuerySet[Membership]:
-    return Membership.objects.filter(left_seq=None, conversation__deleted_at=None, **where)
+    return Membership.objects.filter(lasting(), conversation__deleted_at=None, **where)
 
+
+# One of the two of a direct conversation has blocked the other. Of other kinds this is not asked.
+_BLOCKED = Case(
+    When(
+        conversation__kind=Kind.DIRECT,
+        then=Exists(
+            Membership.objects.filter(
+                Q(user__blocks__blocked=OuterRef("user")) | Q(user__blocked_by__blocker=OuterRef("user")),
+                conversation=OuterRef("conversation"),
+            )
+        ),
+    ),
+    default=False,
+)
+
+# Whose provider is away, and has not said so within a day: `absence` looks again before it says it.
+_ABSENT = Case(
+    When(
+        (Q(conversation__out_of_office_at=None) | Q(conversation__out_of_office_at__lte=Now() - timedelta(days=1)))
+        & ~Q(conversation__provider=F("user")),
+        conversation__kind=Kind.CLINICAL,
+        conversation__provider__out_of_office__isnull=False,
+        then=True,
+    ),
+    default=False,
+)
 
 _everybody = Prepared(
-    lambda conversation_id: Membership.objects.filter(
-        conversation=conversation_id, conversation__deleted_at=None
-    ).values_list(*STAY_FIELDS, "conversation__history", "conversation__stream__head_seq"),
+    lambda conversation_id: (
+        Membership.objects.filter(conversation=conversation_id, conversation__deleted_at=None)
+        .annotate(ended_seq=ended_seq())
+        .values_list(*STAY_FIELDS, "conversation__kind", "conversation__history", "conversation__stream__head_seq")
+    ),
     UUID,
 )
 
 _seats = Prepared(
-    lambda conversations, users: _present(conversation__in=conversations, user__in=users).values_list(
-        "conversation_id", "user_id", *SEAT_FIELDS
+    lambda conversations, users: (
+        _present(conversation__in=conversations, user__in=users)
+        .annotate(blocked=_BLOCKED, has_absent_provider=_ABSENT)
+        .values_list("conversation_id", "user_id", *SEAT_FIELDS)
     ),
     *([UUID], [UUID]),
 )

@@ -9,6 +9,7 @@ from core.errors import NotFound
 from messaging.models import Message
 from messaging.models.conversation import History
 from messaging.prepared import Prepared, Row
+from messaging.querysets.stays import lasting
 from messaging.rows import MESSAGE_FIELDS, MessageRow
 
 _HIGHEST = 2**63 - 1
@@ -30,7 +31,7 @@ def visible_messages(user_id: UUID, *conditions: Q) -> QuerySet[Message]:
 
 def present_stay(path: str, user_id: UUID) -> FilteredRelation:
     """The person's present stay, reached over `path`, as one relation that further conditions can use."""
-    return FilteredRelation(path, condition=Q(**{f"{path}__user": user_id, f"{path}__left_seq": None}))
+    return FilteredRelation(path, condition=Q(**{f"{path}__user": user_id}) & lasting(f"{path}__"))
 
 
 def visible_message(user_id: UUID, message_id: UUID) -> MessageRow:

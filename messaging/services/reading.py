@@ -1,6 +1,6 @@
 """Reading. Whatever shows text or names is recorded before it is given away (`messaging.viewing`)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,11 +8,12 @@ from audit.writer import EntryDraft
 from core.actor import Actor
 from core.errors import Invalid
 from core.rest import read_cursor, sign_cursor
-from messaging import querysets
+from messaging import details, policies, querysets
 from messaging.bodies import load_keys
 from messaging.models import Membership
-from messaging.rendering import Wire, conversation_out, member_out, page_of, receipt_out
+from messaging.rendering import Wire, conversation_out, member_out
 from messaging.rows import ConversationRow, MessageRow
+from messaging.showing import shown, shown_page
 from messaging.viewing import record_now, recorded, viewing_of
 from realtime import streams
 from realtime.threads import run
@@ -54,7 +55,7 @@ def read_message(*, actor: Actor, subject: MessageRow) -> Wire:
 
 def message_for(actor: Actor, row: MessageRow) -> Wire:
     """A message that the actor may see, as they see it."""
-    [wire] = page_of([row], actor.id, querysets.sight_of(actor.id, row.conversation_id))
+    [wire] = shown([row], actor.id, querysets.sight_of(actor.id, row.conversation_id))
     return wire
 
 
@@ -94,22 +95,22 @@ def conversation_for(actor: Actor, conversation_id: UUID) -> Wire:
     return wire
 
 
-def read_members(*, actor: Actor, subject: Membership) -> Wire:
-    """The present members, in the order in which they joined. Recorded, because it has their names."""
-    members = [member_out(membership) for membership in querysets.members_of(subject.conversation_id)]
+def conversations_for(actor: Actor, ids: Collection[UUID]) -> list[Wire]:
+    """The same for several, without those that are gone meanwhile, in the order of their ids."""
+    return _with_last_messages(actor, querysets.conversation_rows(actor.id, ids))
+
+
+def read_members(*, actor: Actor, subject: Membership, blocked: bool = False) -> Wire:
+    """The present members, in the order in which they joined; or those who were `blocked`, for who leads the room.
+
+    Recorded, because it has their names. Raises Forbidden.
+    """
+    if blocked:
+        policies.can_see_banned(subject)
+    found = querysets.banned_from if blocked else querysets.members_of
+    members = [member_out(membership) for membership in found(subject.conversation_id)]
     record_now([_looked_at(actor, subject)])
     return {"results": members, "nextCursor": None}
-
-
-def read_receipts(*, actor: Actor, subject: Membership) -> Wire:
-    """How far messages have arrived at each present member, and how far each has read."""
-    return {"results": [receipt_out(membership) for membership in querysets.members_of(subject.conversation_id)]}
-
-
-def count_unread(*, actor: Actor, subject: Actor) -> Wire:
-    """How many messages the actor has not read, and in how many conversations."""
-    counts = [count for count in querysets.unread_counts(actor.id) if count]
-    return {"total": sum(counts), "conversations": len(counts), "mentions": 0}
 
 
 def _looked_at(actor: Actor, membership: Membership) -> EntryDraft:
@@ -131,22 +132,22 @@ def _history(
 ) -> tuple[Wire, list[EntryDraft]]:
     seen = querysets.sight_of(actor.id, conversation_id)
     rows = querysets.page(actor.id, conversation_id, before, after, limit + 1)
-    page = rows[:limit] if after is not None else rows[:limit][::-1]
-    results = page_of(page, actor.id, seen)
-    wire = {"results": results, "hasMore": len(rows) > limit, "headSeq": seen.head_seq}
-    return wire, viewing_of(actor, conversation_id, results)
+    wire = shown_page(rows, limit, actor.id, seen, ascending=after is not None)
+    return wire, viewing_of(actor, conversation_id, wire["results"])
 
 
 def _events(actor: Actor, conversation_id: UUID, after: int, limit: int) -> tuple[Wire, list[EntryDraft]]:
     seen = querysets.sight_of(actor.id, conversation_id)
     events = streams.read([(conversation_id, max(after, seen.first_seq - 1), None)], limit)
-    frames = streams.frames(events)
+    frames = streams.visible_from(streams.frames(events), seen.first_seq)
     messages = [frame["data"] for frame, event in zip(frames, events, strict=True) if event.message_id is not None]
-    return {"results": frames, "headSeq": seen.head_seq}, viewing_of(actor, conversation_id, messages)
+    read = [message for message in messages if message["seq"] >= seen.first_seq]
+    return {"results": frames, "headSeq": seen.head_seq}, viewing_of(actor, conversation_id, read)
 
 
 def _with_last_messages(actor: Actor, rows: Sequence[ConversationRow]) -> list[Wire]:
     ids = [row.last_message_id for row in rows if row.last_message_id is not None]
     last = querysets.visible_messages_by_id(actor.id, ids)
     load_keys(last.values())
+    details.load_keys(rows)
     return [conversation_out(row, last.get(row.last_message_id) if row.last_message_id else None) for row in rows]

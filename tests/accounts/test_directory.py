@@ -12,6 +12,7 @@ from accounts.models import NameToken, User
 from accounts.permissions import may_start_with, roles_reachable_by
 from core.actor import SYSTEM, SYSTEM_ID
 from tests.accounts.conftest import Rest, assert_problem, recorded
+from tests.messaging.rooms import room_of
 from tests.people import Person, make_person, make_user, open_clinical
 
 pytestmark = pytest.mark.core
@@ -95,6 +96,29 @@ def test_who_is_out_of_reach_by_role_is_seen_in_a_shared_conversation(rest: Rest
     open_clinical(pat1, doc1)
     services.change_authority(actor=SYSTEM, user=doc1.user, role="student")
     assert found(rest(pat1).get("/users")) == ["doc1"]
+
+
+def test_rooms_make_people_visible_to_one_another_while_they_are_in_them(
+    rest: Rest, pat1: Person, doc1: Person, out1: Person
+) -> None:
+    room = room_of(doc1, pat1, out1)
+    student, patient = rest(out1), rest(pat1)
+    assert found(student.get("/users")) == search(student, "berg") + search(student, "paula") == ["doc1", "pat1"]
+    assert student.get(f"/users/{pat1.id}").json()["displayName"] == "Paula Quint"
+    assert patient.get(f"/users/{out1.id}").status_code == 200
+    rest(doc1).delete(f"/conversations/{room}/members/{out1.id}")
+    assert found(student.get("/users")) == search(student, "paula") == []
+    assert_problem(student.get(f"/users/{pat1.id}"), 404, "not_found")
+    assert_problem(patient.get(f"/users/{out1.id}"), 404, "not_found")
+    assert found(patient.get("/users")) == ["doc1"]
+
+
+def test_who_is_seen_in_a_room_is_not_thereby_somebody_to_write_to(
+    rest: Rest, pat1: Person, doc1: Person, out1: Person
+) -> None:
+    room_of(doc1, pat1, out1)
+    answer = rest(out1).post("/conversations", json={"kind": "direct", "userId": str(pat1.id)})
+    assert_problem(answer, 403, "forbidden")
 
 
 def test_the_disabled_are_not_found_by_strangers(rest: Rest, pat1: Person, dis1: Person) -> None:

@@ -1,5 +1,6 @@
 """The documents of the wire are complete, valid, and agree with what the code declares."""
 
+import re
 from typing import Any
 
 import httpx
@@ -36,7 +37,7 @@ def test_every_route_of_the_api_is_documented(openapi: dict[str, Any]) -> None:
     documented = {path.count("/") and path for path in openapi["paths"]}
     for route in routes(get_resolver()):
         if route.startswith("api/v1/"):
-            plain = "/" + route.replace("<uuid:", "{").replace("<", "{").replace(">", "}")
+            plain = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
             assert plain in documented, f"{plain} is in no document"
 
 

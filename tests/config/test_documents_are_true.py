@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from config import asyncapi
 from config.openapi import build
 from core import doors
-from tests.doors.asking import ASKS, BY_SOCKET, RANDOM, Made
+from tests.doors.asking import ASKS, BY_REST, BY_SOCKET, RANDOM, WITH_SUBJECT, Made
 from tests.doors.conftest import c1, doctor, made
 from tests.live import Server
 from tests.people import Person, client_for
@@ -19,7 +19,11 @@ from tests.sockets import Client, Frame, connect
 __all__ = ["c1", "doctor", "made"]  # fixtures
 
 Json = dict[str, Any]
-SUCCESSFUL = sorted(name for name in ASKS if name not in {"conversation:delete", "conversation:create"})
+UNSUCCESSFUL = {"conversation:delete", "conversation:create", "message:report"}
+"""What answers nothing, or what the doctor's requests of `ASKS` do not succeed with."""
+UNSUCCESSFUL |= {"user:block", "user:unblock", "me:export"}  # Their answers are no JSON.
+UNSUCCESSFUL |= {"member:add", "member:join", "member:leave"}  # Of a conversation of two; those of rooms stand below.
+SUCCESSFUL = sorted(name for name in BY_REST if name not in UNSUCCESSFUL and not ASKS[name].in_vain)
 
 
 def complaints(schema: Json, document: Json, value: object) -> list[str]:
@@ -47,8 +51,7 @@ def openapi() -> Json:
 
 
 def operation(openapi: Json, name: str) -> Json:
-    path = "/api/v1/" + ASKS[name].path.format(f"{{{ASKS[name].subject}_id}}")
-    found: Json = openapi["paths"][path][ASKS[name].method.lower()]
+    found: Json = openapi["paths"][ASKS[name].template][ASKS[name].method.lower()]
     return found
 
 
@@ -66,7 +69,7 @@ def test_an_answer_is_as_documented(name: str, openapi: Json, made: Made, doctor
     documented(answer, operation(openapi, name), openapi)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in ASKS if ASKS[name].subject != "nothing"))
+@pytest.mark.parametrize("name", sorted({*BY_REST} & {*WITH_SUBJECT}))
 def test_a_refusal_is_as_documented(name: str, openapi: Json, doctor: httpx.Client) -> None:
     answer = ASKS[name].by_rest(doctor, RANDOM)
     assert answer.status_code == 404
@@ -88,6 +91,34 @@ def test_creating_answers_are_as_documented(openapi: Json, doctor: httpx.Client,
         answer = doctor.post("/api/v1/conversations", json=body)
         assert answer.status_code == status
         documented(answer, asked, openapi)
+
+
+@pytest.fixture
+def room(doctor: httpx.Client) -> str:
+    made = doctor.post("/api/v1/conversations", json={"kind": "public", "name": "Ward round", "description": "Daily."})
+    return str(made.json()["id"])
+
+
+def test_answers_about_rooms_and_members_are_as_documented(
+    server: Server, openapi: Json, doctor: httpx.Client, doc2: Person, room: str
+) -> None:
+    place = f"/api/v1/conversations/{room}"
+    with client_for(doc2, server) as colleague:
+        documented(
+            colleague.get("/api/v1/conversations/discover"), operation(openapi, "conversation:discover"), openapi
+        )
+        documented(colleague.post(f"{place}/join"), operation(openapi, "member:join"), openapi)
+        assert colleague.post(f"{place}/leave").status_code == 204
+    for status in (201, 200):
+        added = doctor.post(f"{place}/members", json={"userIds": [str(doc2.id)]})
+        assert added.status_code == status
+        documented(added, operation(openapi, "member:add"), openapi)
+    body = {"name": "Round", "tags": ["ward 4"], "history": "since_joining", "courseId": "C1", "maxMembers": 9}
+    documented(doctor.patch(place, json=body), operation(openapi, "conversation:update"), openapi)
+    updated = doctor.patch(f"{place}/members/{doc2.id}", json={"role": "moderator"})
+    documented(updated, operation(openapi, "member:update"), openapi)
+    documented(doctor.get(f"{place}/members"), operation(openapi, "conversation:members"), openapi)
+    assert doctor.delete(f"{place}/members/{doc2.id}").status_code == 204
 
 
 # --- Sockets ----------------------------------------------------------------------------------------------------------
@@ -130,11 +161,30 @@ def test_what_others_hear_is_as_described(server: Server, made: Made, doctor: ht
     """Every event that is declared happens once, and each frame is the one that was described."""
     expected = ["message:new", "message:updated", "conversation:updated", "message:delivered", "message:read"]
     asked = ["message:new", "message:edit", "conversation:update", "message:delivered", "message:read"]
-    wanted = [*zip(asked, expected, strict=True), ("message:delete", "message:deleted")]
+    wanted = [*zip(asked, expected, strict=True), ("typing", "typing")]
+    wanted += [("reaction:new", "reaction:new"), ("reaction:remove", "reaction:remove")]
+    wanted += [("message:pin", "message:pinned"), ("message:unpin", "message:unpinned")]
+    wanted += [("message:delete", "message:deleted")]
     with connect(server, pat1.token) as patient:
+        patient.ask("conversation:join", {"conversationId": made("conversation")})
         for ask, event in wanted:
             assert ASKS[ask].by_rest(doctor, made(ASKS[ask].subject)).is_success
             as_described(f"event.{event.replace(':', '-')}", patient.next_event(event))
+
+
+def test_what_others_hear_of_members_is_as_described(
+    server: Server, doctor: httpx.Client, doc1: Person, doc2: Person, room: str
+) -> None:
+    place = f"/api/v1/conversations/{room}"
+    with connect(server, doc1.token) as listener:
+        doctor.post(f"{place}/members", json={"userIds": [str(doc2.id)]})
+        as_described("event.member-joined", listener.next_event("member:joined"))
+        doctor.patch(f"{place}/members/{doc2.id}", json={"isMuted": True})
+        as_described("event.member-updated", listener.next_event("member:updated"))
+        doctor.delete(f"{place}/members/{doc2.id}")
+        as_described("event.member-left", listener.next_event("member:left"))
+        doctor.patch(place, json={"name": "Round", "description": "", "tags": ["x"], "history": "since_joining"})
+        as_described("event.conversation-updated", listener.next_event("conversation:updated"))
 
 
 def test_what_a_session_hears_of_itself_is_as_described(
@@ -151,10 +201,24 @@ def test_what_a_session_hears_of_itself_is_as_described(
         as_described("event.session-revoked", patient.next_event("session:revoked"))
 
 
+def test_what_is_told_of_people_is_as_described(server: Server, pat1: Person, doc1: Person, c1: str) -> None:
+    """Somebody who comes, says something of themselves, and hides."""
+    with connect(server, doc1.token) as doctor:
+        doctor.ask("presence:subscribe", {"userIds": [str(pat1.id)]})
+        with connect(server, pat1.token) as patient:
+            for status in ("busy", "offline"):
+                patient.ask("presence:update", {"status": status, "customStatus": "At the dentist's"})
+                told = doctor.next_frame_where(lambda frame: frame["data"]["status"] == status)  # noqa: B023  at once
+                as_described("event.presence-update", told)
+
+
 def test_every_declared_event_is_among_those(openapi: Json) -> None:
     """Whoever declares one more lets it happen above."""
     happened = {"message:new", "message:updated", "message:deleted", "conversation:updated", "message:delivered"}
-    happened |= {"message:read", "conversation:added", "conversation:removed", "session:revoked"}
+    happened |= {"reaction:new", "reaction:remove", "message:pinned", "message:unpinned"}
+    happened |= {"member:joined", "member:updated", "member:left"}
+    happened |= {"typing", "message:read", "conversation:added", "conversation:removed", "session:revoked"}
+    happened |= {"presence:update"}
     assert happened == set(doors.sends)
 
 

@@ -35,13 +35,16 @@ class Knocking:
 
 @contextmanager
 def knocking(url: str) -> Iterator[Knocking]:
-    """Connect and ask in a loop, each time anew, as long as the block runs."""
+    """Connect and ask in a loop, each time anew, as long as the block runs.
+
+    Not whether it is ready: a process that drains says no to that, and answers everything else.
+    """
     over, seen = threading.Event(), Knocking()
 
     def knock() -> None:
         while not over.wait(0.005):
             try:
-                httpx.get(f"{url}/health/ready", timeout=30, trust_env=False).raise_for_status()
+                httpx.get(f"{url}/health/live", timeout=30, trust_env=False).raise_for_status()
                 seen.answered += 1
             except httpx.HTTPError as error:
                 seen.failed.append(repr(error))

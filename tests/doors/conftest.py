@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from accounts.services import create_patient_record
 from tests.doors.asking import Made
 from tests.live import Server
 from tests.messaging.talking import say
@@ -17,9 +18,16 @@ def c1(pat1: Person, doc1: Person) -> str:
 
 
 @pytest.fixture
-def made(doc1: Person, c1: str) -> Made:
+def made(doc1: Person, pat1: Person, c1: str) -> Made:
     """The doctor owns the conversation and wrote the message, so the doctor may do everything."""
-    subjects = {"conversation": c1, "nothing": "", "message": str(say(doc1, c1, "the only message")[0]["id"])}
+    record = create_patient_record(actor=doc1.actor, subject=doc1.actor, mrn="MRN 1", name="Paula Quint")
+    subjects = {
+        "conversation": c1,
+        "message": str(say(doc1, c1, "the only message")[0]["id"]),
+        "nothing": "",
+        "record": str(record.id),
+        "user": str(pat1.id),
+    }
     return subjects.__getitem__
 
 

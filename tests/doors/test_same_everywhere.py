@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.doors.asking import ASKS, BY_SOCKET, Json, Made, refusal_by_socket
+from tests.doors.asking import ASKS, BY_BOTH, Json, Made, refusal_by_socket
 from tests.live import Server
 from tests.messaging.talking import answered, say
 from tests.people import Person, make_person, open_clinical
@@ -27,7 +27,7 @@ def fresh(doc1: Person, number: int) -> tuple[Person, dict[str, str]]:
     patient = make_person(f"patient-{number}", "patient")
     conversation_id = open_clinical(patient, doc1)
     [message] = say(doc1, conversation_id, "the only message")
-    return patient, {"conversation": conversation_id, "message": str(message["id"])}
+    return patient, {"conversation": conversation_id, "message": str(message["id"]), "nothing": ""}
 
 
 def told(client: Client, doc1: Person, conversation_id: str) -> list[Json]:
@@ -40,7 +40,7 @@ def told(client: Client, doc1: Person, conversation_id: str) -> list[Json]:
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("name", BY_SOCKET)
+@pytest.mark.parametrize("name", BY_BOTH)
 def test_both_doors_do_the_same(server: Server, doc1: Person, doctor: httpx.Client, name: str) -> None:
     ask = ASKS[name]
     (one, by_rest), (other, by_socket) = fresh(doc1, 1), fresh(doc1, 2)

@@ -84,7 +84,7 @@ def reply_to(client: Client, id: str) -> Frame:
 
 
 def open_room(owner: Person, *others: Person, **more: Any) -> str:
-    """A group, made as rows: there is no service for rooms yet, and the rules of messages hold in them already."""
+    """A group of people who may be of any role, made as rows: past the rules of who may create one."""
     with audit.transaction():
         room = Conversation.objects.create(
             stream=streams.open_stream(uuid7()), kind="group", created_by=owner.user, **more

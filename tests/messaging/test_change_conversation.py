@@ -111,7 +111,7 @@ def test_muting_for_a_time_ends_by_itself(patient: httpx.Client, c1: str, monkey
     until = wire_time(now() + timedelta(hours=1))
     assert answered(prefer(patient, c1, mutedUntil=until)) == {"archived": False, "muted": True, "mutedUntil": until}
     assert seen(patient, c1)["mutedUntil"] == until
-    monkeypatch.setattr("messaging.rendering.now", lambda: now() + timedelta(hours=2))
+    monkeypatch.setattr("messaging.rendering.conversations.now", lambda: now() + timedelta(hours=2))
     later = seen(patient, c1)
     assert later["muted"] is False
     assert "mutedUntil" not in later

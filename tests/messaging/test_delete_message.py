@@ -8,6 +8,7 @@ import pytest
 from messaging.models import Membership
 from messaging.verification import check_bodies
 from tests.live import Server
+from tests.messaging.rooms import open_direct, promote, room_of
 from tests.messaging.talking import (
     answered,
     contents,
@@ -19,7 +20,7 @@ from tests.messaging.talking import (
     send,
     stored,
 )
-from tests.people import Person
+from tests.people import Person, client_for
 from tests.sockets import Refusal, connect
 
 
@@ -92,6 +93,66 @@ def test_somebody_elses_message_is_not_ones_own(
     with connect(server, doc1.token) as client, pytest.raises(Refusal, match="forbidden"):
         client.ask("message:delete", {"messageId": message["id"]})
     assert page(doctor, c1)["results"] == [message]
+
+
+@pytest.mark.core
+def test_in_a_room_whoever_leads_it_deletes_what_others_wrote(
+    server: Server,
+    teacher: Person,
+    student: Person,
+    classmate: Person,
+    as_teacher: httpx.Client,
+    as_student: httpx.Client,
+) -> None:
+    """Owner and moderators, until they no longer are; nobody edits it."""
+    room = room_of(teacher, student, classmate)
+    with client_for(classmate, server) as author:
+        messages = [send(author, room, f"number {n}") for n in range(3)]
+        refused(delete(as_student, messages[0]["id"]), 403, "forbidden")
+        promote(student, room, "moderator")
+        with connect(server, classmate.token) as client:
+            tombstone = answered(delete(as_student, messages[0]["id"]))
+            event = client.next_event("message:deleted")
+            assert (event["actorId"], event["data"]) == (str(student.id), tombstone)
+            assert (tombstone["senderId"], tombstone["content"]) == (str(classmate.id), None)
+        assert answered(delete(as_teacher, messages[1]["id"]))["isDeleted"] is True
+        refused(as_teacher.patch(f"/api/v1/messages/{messages[2]['id']}", json={"content": "x"}), 403, "forbidden")
+        refused(delete(author, send(as_teacher, room)["id"]), 403, "forbidden")
+    promote(student, room, "member")
+    refused(delete(as_student, messages[2]["id"]), 403, "forbidden")
+    assert stored(messages[0]).deleted_by_id == student.id
+    [entry] = entries("message.deleted", student)
+    assert (str(entry.object), str(entry.conv)) == (messages[0]["id"], room)
+    assert list(check_bodies()) == []
+
+
+def test_where_there_is_no_room_nobody_takes_away_what_the_other_said(
+    student: Person,
+    classmate: Person,
+    as_student: httpx.Client,
+    server: Server,
+    patient: httpx.Client,
+    doctor: httpx.Client,
+    c1: str,
+) -> None:
+    """Not in a direct conversation, nor the provider who owns a clinical one."""
+    direct = open_direct(student, classmate)
+    message = send(as_student, direct)
+    with client_for(classmate, server) as other:
+        refused(delete(other, message["id"]), 403, "forbidden")
+    refused(delete(doctor, send(patient, c1)["id"]), 403, "forbidden")
+
+
+def test_who_was_removed_deletes_nothing(
+    student: Person, teacher: Person, as_teacher: httpx.Client, as_student: httpx.Client
+) -> None:
+    """T046."""
+    room = room_of(teacher, student)
+    message = send(as_student, room)
+    assert as_teacher.delete(f"/api/v1/conversations/{room}/members/{student.id}").status_code == 204
+    refused(delete(as_student, message["id"]), 404, "not_found")
+    refused(as_student.patch(f"/api/v1/messages/{message['id']}", json={"content": "x"}), 404, "not_found")
+    assert stored(message).deleted_at is None
 
 
 @pytest.mark.core

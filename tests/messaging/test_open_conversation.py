@@ -198,8 +198,8 @@ def test_staff_need_the_right_for_that(server: Server, pat1: Person, doc1: Perso
     [
         ({}, "patientId"),
         ({"kind": "direct"}, "userId"),
-        ({"kind": "group", "name": "x"}, None),
-        ({"kind": "group"}, "kind"),
+        ({"kind": "group"}, "name"),
+        ({"kind": "club"}, "kind"),
         ({"kind": "direct", "userId": "me"}, "userId"),
     ],
     ids=str,

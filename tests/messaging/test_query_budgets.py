@@ -1,87 +1,38 @@
 """How many statements each action costs: the same for one message and for many, for two members and for fifty."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from django.db import connection
-from django.test import Client
 
 import audit
 from encryption.keyring import keyring
+from messaging import querysets, services
+from messaging.drafts import SendDraft, Sent
 from messaging.querysets import visible_streams
-from messaging.writer import SendDraft, Sent, store_sends
+from messaging.writer import store_sends
 from tests.messaging.talking import open_room, say
-from tests.people import Person, bearer, make_person, open_clinical
+from tests.people import Person, make_person, open_clinical
+from tests.statements import cost, get, statements, watched
+
+__all__ = ["watched"]
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="statements are counted in PostgreSQL's driver"
 )
 
-_counted: ContextVar[list[str] | None] = ContextVar("_counted", default=None)
 
-
-@pytest.fixture(autouse=True)
-def watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every statement of whoever has asked for counting, in whichever thread it ends up."""
-    execute = psycopg.Cursor.execute
-
-    def watched_execute(cursor: Any, query: Any, *rest: Any, **more: Any) -> Any:
-        found = _counted.get() if threading.current_thread().name != "audit-writer" else _writers
-        # The pool asks a connection for nothing at all, to see whether it is alive.
-        if found is not None and query:
-            found.append(str(query))
-        return execute(cursor, query, *rest, **more)
-
-    monkeypatch.setattr(psycopg.Cursor, "execute", watched_execute)
-
-
-_writers: list[str] = []
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What this test causes: its own statements, those of threads that work for it, and those of the writer."""
-    found: list[str] = []
-    _writers.clear()
-    token = _counted.set(found)
-    try:
-        yield found
-    finally:
-        _counted.reset(token)
-        found += _writers
-
-
-def cost(action: Callable[[], object]) -> int:
-    """The statements of `action`, when keys are in memory already."""
-    action()
-    with statements() as found:
-        action()
-    return len(found)
-
-
-def get(person: Person, address: str) -> Callable[[], object]:
-    client = Client(headers=dict(bearer(person).items()))
-
-    def ask() -> object:
-        response = client.get(f"/api/v1/{address}")
-        assert response.status_code == 200, response.content
-        return response.json()
-
-    return ask
-
-
-def store(person: Person, conversations: list[str], count: int) -> Callable[[], object]:
+def store(person: Person, conversations: list[str], count: int, text: str = "") -> Callable[[], object]:
     actor = person.actor
 
     def send() -> None:
         drafts = [
-            SendDraft(actor=actor, conversation_id=UUID(conversations[n % len(conversations)]), content=f"number {n}")
+            SendDraft(
+                actor=actor, conversation_id=UUID(conversations[n % len(conversations)]), content=f"number {n} {text}"
+            )
             for n in range(count)
         ]
         with audit.transaction():
@@ -134,6 +85,66 @@ def test_a_page_of_history(pat1: Person, doc1: Person, c1: str) -> None:
     few = cost(get(pat1, f"conversations/{c1}/messages"))
     say(pat1, c1, *[str(n) for n in range(60)])
     assert few == cost(get(pat1, f"conversations/{c1}/messages")) == 5
+
+
+def test_a_page_with_everything_that_can_stand_about_messages(pat1: Person, doc1: Person, c1: str) -> None:
+    """Mentions, reactions and threads are one more each, however many there are; quotes come along."""
+    ask = get(pat1, f"conversations/{c1}/messages")
+    say(doc1, c1, "plain")
+    plain = cost(ask)
+    adorn(pat1, doc1, c1, 1)
+    few = cost(ask)
+    adorn(pat1, doc1, c1, 12)
+    assert (plain, few, cost(ask)) == (5, 8, 8)
+
+
+def test_a_replay_of_everything_costs_a_fixed_number(pat1: Person, doc1: Person, c1: str) -> None:
+    ask = get(pat1, f"conversations/{c1}/events?limit=200")
+    adorn(pat1, doc1, c1, 1)
+    few = cost(ask)
+    adorn(pat1, doc1, c1, 12)
+    assert few == cost(ask) == 10
+
+
+def adorn(one: Person, other: Person, conversation_id: str, count: int) -> None:
+    """So many messages that mention somebody, that are quoted, edited, reacted to and begin a thread."""
+
+    def send(person: Person, **more: Any) -> UUID:
+        sending = services.send_message(actor=person.actor, conversation_id=UUID(conversation_id), **more)
+        message_id: UUID = asyncio.run(sending).message["id"]
+        return message_id
+
+    for _ in range(count):
+        root = send(one, content=f"@{other.username}")
+        send(other, content=f"@{one.username}", reply_to_id=root, thread_root_id=root)
+        row = querysets.visible_message(one.id, root)
+        services.add_reaction(actor=other.actor, subject=row, emoji="👍")
+        services.edit_message(actor=one.actor, subject=row, content=f"edited, @{other.username}")
+
+
+def test_pins_threads_and_edits(pat1: Person, doc1: Person, c1: str) -> None:
+    adorn(pat1, doc1, c1, 2)
+    root = querysets.page(pat1.id, UUID(c1), None, 0, 1)[0]
+    services.pin_message(actor=doc1.actor, subject=root)
+    few = [cost(get(pat1, address)) for address in about(c1, root.id)]
+    for message in querysets.page(pat1.id, UUID(c1), None, 0, 20):
+        services.pin_message(actor=doc1.actor, subject=message)
+    say(pat1, c1, *[str(n) for n in range(20)])
+    assert few == [cost(get(pat1, address)) for address in about(c1, root.id)]
+
+
+def about(conversation_id: str, message_id: UUID) -> list[str]:
+    pins = f"conversations/{conversation_id}/pins"
+    return [pins, f"messages/{message_id}/thread", f"messages/{message_id}/edits"]
+
+
+def test_mentions_in_a_group_of_sends_cost_two_statements(pat1: Person, doc1: Person) -> None:
+    """One to find who is named, one to store it; the same for one message and for many."""
+    crowd = [make_person(f"provider-{n}", "provider") for n in range(20)]
+    room = open_room(pat1, doc1, *crowd)
+    text = " ".join(f"@{person.username}" for person in crowd)
+    quiet = cost(store(pat1, [room], 3))
+    assert cost(store(pat1, [room], 1, text)) == cost(store(pat1, [room], 40, text)) == quiet + 2
 
 
 def test_a_gap_that_is_filled(pat1: Person, doc1: Person, c1: str) -> None:

@@ -1,10 +1,15 @@
 """Reading messages: pages by number, one message, and the record of who read what."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from pytest_django.fixtures import Settings
 
+from core.limits import Rate
+from messaging import querysets, services
 from tests.live import Server
 from tests.messaging.talking import (
     answered,
@@ -160,3 +165,32 @@ def test_what_cannot_be_recorded_is_not_shown(
         for event in ("conversation:messages", "conversation:events"):
             with pytest.raises(Refusal, match="audit_unavailable"):
                 client.ask(event, {"conversationId": c1})
+
+
+def test_pages_reach_both_ends_over_hundreds_of_tombstones(
+    doc1: Person, c1: str, doctor: httpx.Client, settings: Settings
+) -> None:
+    """T074."""
+    settings.LIMITS = dict.fromkeys(settings.LIMITS, Rate(100_000, 60))
+    actor = doc1.actor
+
+    async def talk() -> None:
+        sends = [
+            services.send_message(actor=actor, conversation_id=UUID(c1), content=str(number))
+            for number in range(1, 1001)
+        ]
+        await asyncio.gather(*sends)
+
+    asyncio.run(talk())
+    for row in querysets.page(doc1.id, UUID(c1), None, 299, 401):
+        services.delete_message(actor=actor, subject=row)
+    upwards, downwards = [0], [1001]
+    while (found := page(doctor, c1, after=upwards[-1], limit=100))["results"]:
+        upwards += seqs(found)
+        assert found["hasMore"] is (upwards[-1] < 1000)
+    while (found := page(doctor, c1, before=downwards[-1], limit=100))["results"]:
+        downwards += seqs(found)[::-1]
+        assert found["hasMore"] is (downwards[-1] > 1)
+    assert upwards == [*range(1001)]
+    assert downwards == [*range(1001, 0, -1)]
+    assert contents(page(doctor, c1, after=298, limit=3)["results"]) == ["299", None, None]

@@ -51,8 +51,10 @@ def test_everybody_can_sign_in_and_read_what_was_said(server: Server) -> None:
     credentials = {"username": "provider1", "password": "demo pass"}
     token = answered(httpx.post(f"{server.url}/api/v1/auth/token", json=credentials))["access"]
     with client_for(token, server) as client:
-        kinds = {c["kind"]: c["id"] for c in answered(client.get("/api/v1/conversations"))["results"]}
-        assert kinds.keys() == {"clinical", "direct"}
+        listed = answered(client.get("/api/v1/conversations"))["results"]
+        kinds = {conversation["kind"]: conversation["id"] for conversation in listed}
+        assert kinds.keys() == {"clinical", "direct", "group"}
+        assert {"Ward round"} == {conversation["name"] for conversation in listed if "name" in conversation}
         assert "K<3.5 and Na>145" in str(contents(page(client, kinds["clinical"])["results"]))
 
 
@@ -89,9 +91,21 @@ def test_rights() -> None:
 
 def test_what_somebody_has_changed_does_not_stop_it() -> None:
     seed("--password", "x")
-    accounts.disable_user(actor=SYSTEM, user=User.objects.get(username="patient2"))
+    for username in ("patient2", "student3"):
+        accounts.disable_user(actor=SYSTEM, user=User.objects.get(username=username))
     seed("--password", "x")
     assert not User.objects.get(username="patient2").is_active
+
+
+def test_a_room_that_was_left_stays_as_it_is(server: Server) -> None:
+    seed("--password", "x")
+    student = User.objects.get(username="student2")
+    [room] = Conversation.objects.filter(kind="course")
+    with client_for(student, server) as client:
+        assert client.post(f"/api/v1/conversations/{room.id}/leave").status_code == 204
+    seed("--password", "x")
+    assert Conversation.objects.filter(kind="course").count() == 1
+    assert room.memberships.filter(user=student, left_seq=None).count() == 0
 
 
 def test_it_needs_a_password(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import psycopg
 import pytest
 import redis
@@ -82,6 +83,34 @@ def every_file(into: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path), path.read_bytes()
 
 
+def about_a_patient(doctor: httpx.Client, messages: str, canary: str) -> None:
+    """A number, a name, and the ways to fail with them."""
+    records = "/api/v1/patient-records"
+    record = {"mrn": f"MRN {canary}", "name": f"Paula {canary}", "birthDate": "1957-03-02"}
+    made = doctor.post(records, json=record)
+    assert made.status_code == 201, made.text
+    for again in (record, {**record, "birthDate": canary}, {**record, canary: canary}):
+        assert doctor.post(records, json=again).status_code in {400, 409}
+    for number in (f"mrn {canary}", f"no {canary}", f"{canary}\n"):
+        doctor.post(f"{records}/lookup", json={"mrn": number})
+    one = f"{records}/{made.json()['id']}"
+    doctor.patch(one, json={"mrn": f"MRN {canary} 2", "name": f"Pedro {canary}"}).raise_for_status()
+    sent = doctor.post(messages, json={"content": f"About {canary}", "patientRecordId": made.json()["id"]})
+    assert sent.status_code == 201, sent.text
+    assert canary in doctor.get(f"{one}/messages").text
+    assert canary in doctor.get(records).text
+
+
+def about_themselves(doctor: httpx.Client, canary: str) -> None:
+    """What they say of themselves, and what they call a room."""
+    doctor.patch("/api/v1/me", json={"outOfOffice": f"Away {canary}"}).raise_for_status()
+    doctor.put("/api/v1/me/presence", json={"status": "busy", "customStatus": f"Away {canary}"}).raise_for_status()
+    room = doctor.post("/api/v1/conversations", json={"kind": "group", "name": f"Room {canary}"})
+    assert room.status_code == 201, room.text
+    details = {"name": f"Rooms {canary}", "description": f"On {canary}", "tags": [canary]}
+    doctor.patch(f"/api/v1/conversations/{room.json()['id']}", json=details).raise_for_status()
+
+
 def test_a_word_once_said_is_kept_only_in_cipher(
     server: Server,
     pat1: Person,
@@ -95,22 +124,28 @@ def test_a_word_once_said_is_kept_only_in_cipher(
     for clients_own in ("httpx", "httpcore", "websockets.client"):
         caplog.set_level(logging.CRITICAL, clients_own)
     canary = f"canary{secrets.token_hex(12)}"
-    with everything_redis_hears(redis_client) as heard, client_for(pat1, server) as rest:
+    people = client_for(pat1, server), client_for(doc1, server)
+    with everything_redis_hears(redis_client) as heard, people[0] as rest, people[1] as doctor:
         conversation = open_clinical(pat1, doc1)
         path = f"/api/v1/conversations/{conversation}/messages"
         sent = rest.post(path, json={"content": f"{canary} rest"}).json()
         rest.patch(f"/api/v1/messages/{sent['id']}", json={"content": f"{canary} edited"}).raise_for_status()
         with connect(server, doc1.token) as socket:
             socket.ask("message:new", {"conversationId": conversation, "content": f"{canary} socket"})
+            about_themselves(doctor, canary)
+            present = rest.get(f"/api/v1/presence/{doc1.id}").text
         rest.patch("/api/v1/me", json={"displayName": f"Pat {canary}"}).raise_for_status()
         rest.post("/api/v1/auth/token", json={"username": pat1.username, "password": canary})
         rest.post("/api/v1/auth/token", json={"username": canary, "password": "wrong password"})
         rest.post(path, json={"content": "x", canary: canary})
         rest.get("/api/v1/users", params={"search": canary})
+        about_a_patient(doctor, path, canary)
         read = rest.get(path).text
         previews = rest.get("/api/v1/conversations").text
+        assert doctor.get("/api/v1/me/export").is_success
     assert canary in read
     assert canary in previews
+    assert canary in present
 
     where = [("file", name) for name, content in every_file(tmp_path) if holds(content, canary)]
     if redis_client is not None:

@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 
 from realtime import protocol
 from realtime.feed import Feed
-from realtime.hub import Hub, Published
+from realtime.hub import Hub
+from realtime.leases import Leases
 from realtime.protocol import CloseCode
+from realtime.published import Published
 from realtime.sockets import Read, Socket, Stretch
 from realtime.wires import Watcher
 
@@ -93,6 +95,9 @@ class FakeReader:
     def read_for(self, socket: Socket, stretches: Sequence[Stretch]) -> None:
         self.reads.append((socket, stretches))
 
+    def look_again(self, feed: Feed) -> None:
+        self.new.append(feed)
+
 
 class _Now:
     """As much of an event loop as the hub's entry points need."""
@@ -105,7 +110,7 @@ class Stage:
     """A hub without a loop: what threads hand it is carried out at once."""
 
     def __init__(self) -> None:
-        self.hub = Hub()
+        self.hub = Hub(Leases())
         self.reader = FakeReader()
         self.hub.bind(cast(asyncio.AbstractEventLoop, _Now()), self.reader)
 

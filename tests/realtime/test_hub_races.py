@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from realtime import feed, protocol, window
-from realtime.hub import Published
+from realtime.published import Published
 from realtime.sockets import Read, Socket
 from tests.realtime.fakes import FakeWire, Stage, departure, message
 

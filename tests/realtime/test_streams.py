@@ -14,8 +14,9 @@ from core.actor import SYSTEM_ID
 from core.ids import uuid7
 from core.time import now, wire_time
 from realtime import streams
-from realtime.hub import Hub, Published
+from realtime.hub import Hub
 from realtime.models import Event, Stream
+from realtime.published import Published
 from realtime.rows import EventRow
 from realtime.streams import NewEvent
 

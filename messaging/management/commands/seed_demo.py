@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -17,10 +17,13 @@ from accounts import passwords
 from accounts.models import User
 from accounts.services import create_user
 from core.actor import SYSTEM, Actor
-from core.errors import IdempotencyConflict
-from messaging import services
-from messaging.demo import PEOPLE, TALKS, Person, Talk
+from core.errors import IdempotencyConflict, Refused, TokenRevoked
+from messaging import querysets, services
+from messaging.demo import PEOPLE, ROOMS, TALKS, Person, Room, Talk
+from messaging.details import open_details
 from messaging.opening import can_open, find_opening
+
+_MOST_ROOMS = 200
 
 
 class Command(BaseCommand):
@@ -37,7 +40,9 @@ class Command(BaseCommand):
         people = _people(password)
         # Somebody may have disabled one of them to see what happens; the others talk all the same.
         talks = [talk for talk in TALKS if people[talk.one].is_active and people[talk.other].is_active]
-        asyncio.run(_talk({_open(talk, people): talk for talk in talks}, people))
+        lines = {_open(talk, people): talk.lines for talk in talks}
+        lines |= {_open_room(room, people): room.lines for room in ROOMS if people[room.owner].is_active}
+        asyncio.run(_talk(lines, people))
         self.stdout.write(_as_json(people) if options["json"] else _as_text(people, password))
 
 
@@ -85,16 +90,31 @@ def _open(talk: Talk, people: Mapping[str, User]) -> UUID:
     return conversation_id
 
 
-async def _talk(talks: Mapping[UUID, Talk], people: Mapping[str, User]) -> None:
+def _open_room(room: Room, people: Mapping[str, User]) -> UUID:
+    """The id of the room of this name that its owner has made, now or with an earlier call."""
+    owner = _actor(people[room.owner])
+    for row in querysets.conversations_of(owner.id, None, _MOST_ROOMS, kind=room.kind):
+        if row.created_by_id == owner.id and open_details(row).name == room.name:
+            return row.id
+    asked = {"kind": room.kind, "name": room.name, "description": room.description}
+    named = {"member_ids": [people[name].id for name in room.others if people[name].is_active]}
+    opening = find_opening(owner, asked | named | ({"course_id": room.course_id} if room.course_id else {}))
+    can_open(owner, opening)
+    conversation_id, _ = services.create_conversation(actor=owner, subject=opening)
+    return conversation_id
+
+
+async def _talk(lines: Mapping[UUID, Sequence[tuple[str, str]]], people: Mapping[str, User]) -> None:
     """Say what has not been said yet: each line has a client id, so a repeat stores nothing."""
-    for conversation_id, talk in talks.items():
-        for number, (username, line) in enumerate(talk.lines):
+    for conversation_id, said in lines.items():
+        for number, (username, line) in enumerate(said):
             await _say(_actor(people[username]), conversation_id, f"demo-{number}", line)
 
 
 async def _say(actor: Actor, conversation_id: UUID, client_message_id: str, line: str) -> None:
-    # Where an earlier version of this command said it in other words, what is there stays.
-    with suppress(IdempotencyConflict):
+    # Where an earlier version of this command said it in other words, what is there stays. Somebody who has left a
+    # room, was muted there or disabled says nothing more.
+    with suppress(IdempotencyConflict, Refused, TokenRevoked):
         await services.send_message(
             actor=actor, conversation_id=conversation_id, content=line, client_message_id=client_message_id
         )

@@ -1,0 +1,72 @@
+"""What stands about messages in other tables: who is mentioned, who reacted, how long the thread is.
+
+Most messages have none of it, and say so themselves; then nothing is asked.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from django.db.models import Count, Value
+
+from messaging.models import Mention, Message, Reaction
+from messaging.rows import Extras, MessageRow
+
+
+def extras_of(rows: Iterable[MessageRow]) -> dict[UUID, Extras]:
+    """The extras of those of these messages that have any: at most three queries, however many there are.
+
+    Of one that is gone only its thread is left, which others wrote.
+    """
+    rows = list(rows)
+    alive = [row for row in rows if not row.is_gone]
+    mentions = _mentions([row.id for row in alive if row.mentions_some])
+    reactions = _reactions([row.id for row in alive if row.has_reactions])
+    threads = _thread_counts([row.id for row in rows if row.has_thread])
+    found = mentions.keys() | reactions.keys() | threads.keys()
+    return {id_: Extras(mentions.get(id_, ()), reactions.get(id_, ()), threads.get(id_, 0)) for id_ in found}
+
+
+def thread_counts_at(places: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], int]:
+    """How many replies these threads, given as (root, seq), had when their conversation had got as far as that seq.
+
+    Tombstones count: they keep their place in the thread. So a number never falls, and whoever adds one for each reply
+    that comes has it right, whatever is deleted.
+    """
+    if not places:
+        return {}
+    first, *others = [
+        Message.objects.filter(thread_root=root, seq__lte=seq)
+        .order_by()
+        .values("thread_root")
+        .annotate(n=Count("*"))
+        .values_list("thread_root", Value(seq), "n")
+        for root, seq in places
+    ]
+    return {(root, seq): n for root, seq, n in first.union(*others, all=True)}
+
+
+def _thread_counts(root_ids: Collection[UUID]) -> dict[UUID, int]:
+    """The same for all there are now."""
+    if not root_ids:
+        return {}
+    counted = Message.objects.filter(thread_root__in=root_ids).values_list("thread_root").annotate(n=Count("*"))
+    return dict(counted)
+
+
+def _mentions(message_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    found: defaultdict[UUID, tuple[UUID, ...]] = defaultdict(tuple)
+    if message_ids:
+        rows = Mention.objects.filter(message__in=message_ids).order_by("id")
+        for message_id, user_id in rows.values_list("message_id", "user_id"):
+            found[message_id] += (user_id,)
+    return found
+
+
+def _reactions(message_ids: Collection[UUID]) -> dict[UUID, tuple[tuple[str, tuple[UUID, ...]], ...]]:
+    found: defaultdict[UUID, defaultdict[str, list[UUID]]] = defaultdict(lambda: defaultdict(list))
+    if message_ids:
+        rows = Reaction.objects.filter(message__in=message_ids).order_by("id")
+        for message_id, emoji, user_id in rows.values_list("message_id", "emoji", "user_id"):
+            found[message_id][emoji].append(user_id)
+    return {id_: tuple((emoji, tuple(who)) for emoji, who in used.items()) for id_, used in found.items()}

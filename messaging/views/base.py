@@ -1,0 +1,38 @@
+"""What the routes of messaging have in common beside what every route of a declaration has (`core.rest.declared`)."""
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from core.rest.declared import Route, documented, perform, with_path
+
+__all__ = [
+    "CONFLICT",
+    "FORBIDDEN",
+    "FULL",
+    "GONE",
+    "LAST_OWNER",
+    "LIMIT",
+    "MISSING",
+    "TOO_LARGE",
+    "TOO_MANY_PINS",
+    "Route",
+    "documented",
+    "number",
+    "perform",
+    "with_path",
+]
+
+FORBIDDEN = {403: OpenApiResponse(description="You can see it, but may not do that.")}
+MISSING = {404: OpenApiResponse(description="There is no such person, as far as you may know.")}
+GONE = {410: OpenApiResponse(description="The message has been deleted, or its key destroyed.")}
+TOO_LARGE = {413: OpenApiResponse(description="The text is longer than a message may be.")}
+CONFLICT = {409: OpenApiResponse(description="`idempotency_conflict`: this clientMessageId was another message's.")}
+FULL = {409: OpenApiResponse(description="`conversation_full`, or `conflict`: somebody among them was banned.")}
+LAST_OWNER = {409: OpenApiResponse(description="`conflict`: the room would have no owner any more.")}
+TOO_MANY_PINS = {409: OpenApiResponse(description="`conflict`: as many messages are pinned as can be.")}
+
+
+def number(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, int, description=description)
+
+
+LIMIT = number("limit", "At most this many, 1 to 200; 50 by default.")

@@ -1,0 +1,44 @@
+"""GET /me/export: a plain async view, because its answer is made while it is sent."""
+
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from rest_framework.request import Request
+
+from accounts.authentication import signed_in
+from core.actor import Actor
+from core.errors import MethodNotAllowed
+from core.rest import refuse_unknown_params
+from core.rest.views import ApiView, described
+from messaging.events import export as events
+from messaging.views.base import documented
+
+_ZIP = "application/zip"
+
+
+class _ExportDescription(ApiView):
+    @documented(
+        events.export,
+        responses={(200, _ZIP): OpenApiTypes.BINARY},
+        description=(
+            "My profile, devices and blocks, the conversations I belong to, every message I may see there, my "
+            "receipts, reactions, reports, and where I am named: each a file of one JSON object a line, with the "
+            "fields they have elsewhere. Made while it is sent; a file that no program opens was cut off on its way."
+        ),
+    )
+    def get(self, request: Request) -> None:
+        """Documentation only."""
+
+
+@signed_in
+async def _export(request: HttpRequest) -> HttpResponseBase:
+    if request.method != "GET":
+        raise MethodNotAllowed()
+    refuse_unknown_params(request, ())
+    actor: Actor = request.actor  # type: ignore[attr-defined]  # set by signed_in
+    parts = await events.export.perform_awaiting(actor, events.export.admit(actor, {}))
+    answer = StreamingHttpResponse(parts, content_type=_ZIP)
+    answer["Content-Disposition"] = 'attachment; filename="parley-export.zip"'
+    return answer
+
+
+export = described(_export, _ExportDescription)
