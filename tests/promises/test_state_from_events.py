@@ -1,27 +1,70 @@
 """Whoever applies the events has the same state as whoever loads everything anew: the promise clients are built on.
 
-The method is Zulip's `verify_action`, with lost connections in between: a replica changes only by what the server tells
-it, goes away and comes back as it likes, to either of two processes, and is compared with a fresh load by REST.
+The method is Zulip's `verify_action`, with lost connections in between: five people do everything there is to do, at
+random, by REST and by sockets, at two processes. Their devices change only by what the server tells them, go away and
+come back as they like. At the end each of them, a fresh load by REST, and a model in plain Python of what happened
+must say the same, and nobody may have been told anything about a conversation from outside of their stay.
+
+`PARLEY_TEST_LONG=1` plays 20,000 operations with a seed of its own; `PARLEY_TEST_SEED` plays one again.
 """
 
 import os
 import random
+import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack
 
 import httpx
 import pytest
+from django.conf import settings
+from django.test.utils import override_settings
 
+from core.limits import Rate
+from core.time import now
 from tests.live import Server
-from tests.people import Person, client_for, make_person
+from tests.people import client_for, make_person
 from tests.processes import Served, served
-from tests.sockets import Client, Frame, Refusal, connect
+from tests.promises.devices import Asker, Device, Door, Listener
+from tests.promises.model import Room, Stay
+from tests.promises.playing import Play
+from tests.promises.replica import API, FIELDS, Known, everything, history, load, taken
+from tests.promises.stage import Player
+from tests.sockets import Frame
 
 pytestmark = pytest.mark.core
 
-API = "/api/v1"
-Messages = dict[str, dict[int, Frame]]
+LONG = bool(os.environ.get("PARLEY_TEST_LONG"))
+OPERATIONS = 20_000 if LONG else 600
+SEED = int(os.environ.get("PARLEY_TEST_SEED", 0)) or (secrets.randbelow(1_000_000) if LONG else 7)
+ROLES = {"patient": "patient", "doctor": "provider", "nurse": "provider", "staff": "staff", "student": "student"}
+OFTEN = {
+    "send",
+    "edit",
+    "delete",
+    "reaction:new",
+    "reaction:remove",
+    "message:read",
+    "message:delivered",
+    "join",
+    "leave",
+}
+SELDOM = {
+    "add",
+    "remove",
+    "ban",
+    "unban",
+    "mute",
+    "role",
+    "pin",
+    "unpin",
+    "forward",
+    "expire",
+    "cover",
+    "close",
+    "block",
+}
+UNLIMITED = Rate(1_000_000, 60)
 
 
 @pytest.fixture(scope="module")
@@ -30,299 +73,179 @@ def beside(emptied: None) -> Iterator[Served | None]:
     if "REDIS_URL" not in os.environ:
         yield None
         return
-    with served(LIMIT_MESSAGE_NEW="100000/60", LIMIT_REQUEST="100000/60", LIMIT_CONNECTIONS_NEW="10000/60") as other:
+    with served(**{f"LIMIT_{name}": "1000000/60" for name in settings.LIMITS}) as other:
         yield other
 
 
 @pytest.fixture
-def generous(settings: Any) -> None:
-    rate = type(settings.LIMITS["REQUEST"])(100_000, 60)
-    settings.LIMITS = dict.fromkeys(settings.LIMITS, rate)
+def doors(server: Server, beside: Served | None) -> Iterator[list[Door]]:
+    limits = dict.fromkeys(settings.LIMITS, UNLIMITED)
+    with override_settings(LIMITS=limits, ACCESS_TOKEN_LIFETIME=36_000):
+        yield [server, *([beside] if beside else [])]
 
 
-def shared(message: Frame) -> Frame:
-    """A Message without what differs between the people who ask for it."""
-    quote = message.get("replyTo")
-    rest = {name: value for name, value in message.items() if name not in {"status", "replyTo"}}
-    return rest | ({"replyTo": {k: v for k, v in quote.items() if k != "preview"}} if quote else {})
+@pytest.fixture
+def players(doors: list[Door]) -> Iterator[list[Player]]:
+    dice = random.Random(SEED)  # noqa: S311  plays, keeps no secret
+    with ExitStack() as opened:
+        players = []
+        for name, role in ROLES.items():
+            person = make_person(name, role)
+            rests = [opened.enter_context(client_for(person, door)) for door in doors]
+            player = Player(name, person, rests)
+            player.devices = [Device(person, rests[0], doors, dice) for _ in range(2 if name == "doctor" else 1)]
+            player.askers = [Asker(person, rests[-1])] if name in {"doctor", "student"} else []
+            opened.callback(go_away, player)
+            players.append(player)
+        yield players
 
 
-class Replica:
-    """What a client knows: its conversations, their messages, and how far it is in each."""
-
-    def __init__(self) -> None:
-        self.epoch = ""
-        self.cursors: dict[str, int] = {}
-        self.priorities: dict[str, str] = {}
-        self.messages: Messages = {}
-        self.asked_for: set[str] = set()
-        """Conversations that began while the replica was away: not replayed, but asked for by number."""
-
-    def hear(self, frame: Frame) -> None:
-        if "seq" in frame:
-            self.apply(frame)
-        elif frame.get("event") == "conversation:added":
-            self.add(frame["data"]["conversationId"])
-        elif frame.get("event") == "conversation:removed":
-            self.remove(frame["data"]["conversationId"])
-        elif frame.get("type") == "resumed":
-            for gone in self.cursors.keys() - frame["heads"].keys():
-                self.remove(gone)
-
-    def add(self, conversation: str) -> None:
-        self.cursors.setdefault(conversation, 0)
-        self.priorities.setdefault(conversation, "normal")
-        self.messages.setdefault(conversation, {})
-
-    def remove(self, conversation: str) -> None:
-        for known in (self.cursors, self.priorities, self.messages):
-            known.pop(conversation, None)
-
-    def apply(self, frame: Frame) -> None:
-        conversation, seq, data = frame["conversationId"], frame["seq"], frame["data"]
-        self.add(conversation)
-        if conversation in self.asked_for and seq <= self.cursors[conversation]:
-            return  # it came with the answer as well
-        assert seq == self.cursors[conversation] + 1, "an event was lost, doubled or came out of order"
-        self.cursors[conversation] = seq
-        if frame["event"] == "conversation:updated":
-            self.priorities[conversation] = data["priority"]
-        else:
-            self.messages[conversation][data["seq"]] = shared(data)
+def go_away(player: Player) -> None:
+    for device in player.devices:
+        device.go()
 
 
-class Device:
-    """A replica with a connection that comes and goes."""
-
-    def __init__(self, person: Person, doors: list[Server | Served], dice: random.Random) -> None:
-        self.person, self.doors, self.dice, self.replica = person, doors, dice, Replica()
-        self.client: Client | None = None
-
-    def come(self) -> None:
-        if self.client is None:
-            self.client = connect(self.dice.choice(self.doors), self.person.token, resume=self._resume())
-            self.replica.epoch = self.client.hello["epoch"]
-            heads = self._hear_until("resumed")["heads"]
-            self.replica.asked_for = heads.keys() - self.replica.cursors.keys()
-            for conversation in self.replica.asked_for:
-                self._ask_for(conversation)
-
-    def go(self) -> None:
-        if self.client is not None:
-            if self.dice.random() < 0.5:
-                self.hear()
-            self.client.close()
-            self.client = None
-
-    def stay(self) -> None:
-        """Neither come nor go."""
-
-    def hear(self) -> None:
-        """Take what is there now."""
-        assert self.client is not None
-        try:
-            while True:
-                self.replica.hear(self.client.next_frame(0.01))
-        except TimeoutError:
-            return
-
-    def catch_up(self, heads: dict[str, int]) -> None:
-        """Hear until nothing is missing."""
-        assert self.client is not None
-        deadline = time.monotonic() + 10
-        while self.replica.cursors != heads:
-            assert time.monotonic() < deadline, (self.replica.cursors, heads)
-            self.hear()
-
-    def _resume(self) -> Frame:
-        return {"epoch": self.replica.epoch or "00000000-0000-0000-0000-000000000000", "cursors": self.replica.cursors}
-
-    def _ask_for(self, conversation: str) -> None:
-        assert self.client is not None
-        self.replica.add(conversation)
-        while True:
-            asked = {"conversationId": conversation, "after": self.replica.cursors[conversation], "limit": 7}
-            try:
-                answer = self.client.ask("conversation:events", asked)
-            except Refusal:
-                self.replica.remove(conversation)
-                return
-            for frame in answer["results"]:
-                self.replica.apply(frame)
-            if self.replica.cursors[conversation] >= answer["headSeq"]:
-                return
-
-    def _hear_until(self, kind: str) -> Frame:
-        assert self.client is not None
-        while True:
-            frame = self.client.next_frame()
-            self.replica.hear(frame)
-            if frame.get("type") == kind:
-                return frame
-
-
-class Asker:
-    """A client without a socket: it asks for what comes after its cursor."""
-
-    def __init__(self, rest: httpx.Client) -> None:
-        self.rest, self.replica = rest, Replica()
-
-    def poll(self) -> None:
-        listed = {one["id"] for one in everything(self.rest, "/conversations")}
-        for gone in self.replica.cursors.keys() - listed:
-            self.replica.remove(gone)
-        for conversation in listed:
-            self.replica.add(conversation)
-            while True:
-                after = self.replica.cursors[conversation]
-                path = f"{API}/conversations/{conversation}/events"
-                answer = self.rest.get(path, params={"after": after, "limit": 7}).json()
-                for frame in answer["results"]:
-                    self.replica.apply(frame)
-                if self.replica.cursors[conversation] >= answer["headSeq"]:
-                    break
-
-
-def everything(rest: httpx.Client, path: str) -> list[Frame]:
-    found: list[Frame] = []
-    cursor: str | None = None
-    while True:
-        page = rest.get(API + path, params={"cursor": cursor} if cursor else {}).json()
-        found += page["results"]
-        cursor = page.get("nextCursor")
-        if cursor is None:
-            return found
-
-
-def history(rest: httpx.Client, conversation: str) -> dict[int, Frame]:
-    found: dict[int, Frame] = {}
-    while True:
-        params = {"limit": 50} | ({"before": min(found)} if found else {})
-        page = rest.get(f"{API}/conversations/{conversation}/messages", params=params).json()["results"]
-        if not page:
-            return found
-        found |= {message["seq"]: shared(message) for message in page}
-
-
-def fresh(rest: httpx.Client) -> tuple[dict[str, int], dict[str, str], Messages]:
-    """Heads, priorities and messages, loaded anew."""
-    listed = everything(rest, "/conversations")
-    return (
-        {one["id"]: one["headSeq"] for one in listed},
-        {one["id"]: one["priority"] for one in listed},
-        {one["id"]: history(rest, one["id"]) for one in listed},
-    )
-
-
-class Play:
-    """People who do everything that makes events, at random."""
-
-    def __init__(self, dice: random.Random, rests: dict[Person, httpx.Client], patients: list[Person]) -> None:
-        self.dice, self.rests, self.patients = dice, rests, patients
-        self.doctor = next(person for person in rests if person not in patients)
-        self.count = 0
-
-    def act(self) -> None:
-        actions = [self.open, self.send, self.send, self.send, self.send, self.answer, self.edit, self.delete]
-        self.dice.choice([*actions, self.prioritise, self.read, *([self.close] if self.dice.random() < 0.1 else [])])()
-
-    def open(self) -> None:
-        patient = self.dice.choice(self.patients)
-        asked = {"patientId": str(patient.id), "providerId": str(self.doctor.id)}
-        assert self.rests[self.doctor].post(f"{API}/conversations", json=asked).status_code in {200, 201}
-
-    def send(self, **more: object) -> None:
-        if place := self._place():
-            rest, conversation = place
-            self.count += 1
-            body = {"content": f"text {self.count}", **more}
-            assert rest.post(f"{API}/conversations/{conversation}/messages", json=body).status_code == 201
-
-    def answer(self) -> None:
-        if found := self._own_message():
-            rest, message = found
-            path = f"{API}/conversations/{message['conversationId']}/messages"
-            body = {"content": "an answer", "replyToId": message["id"]}
-            response = rest.post(path, json=body)
-            assert response.status_code == 201, response.text
-
-    def edit(self) -> None:
-        if found := self._own_message():
-            rest, message = found
-            self.count += 1
-            body = {"content": f"edited {self.count}"}
-            assert rest.patch(f"{API}/messages/{message['id']}", json=body).status_code == 200
-
-    def delete(self) -> None:
-        if found := self._own_message():
-            rest, message = found
-            assert rest.delete(f"{API}/messages/{message['id']}").status_code in {200, 204}
-
-    def prioritise(self) -> None:
-        if place := self._place(self.doctor):
-            rest, conversation = place
-            body = {"priority": self.dice.choice(["normal", "urgent"])}
-            assert rest.patch(f"{API}/conversations/{conversation}", json=body).status_code == 200
-
-    def read(self) -> None:
-        if place := self._place():
-            rest, conversation = place
-            if head := rest.get(f"{API}/conversations/{conversation}").json()["headSeq"]:
-                assert rest.put(f"{API}/conversations/{conversation}/read", json={"seq": head}).status_code == 200
-
-    def close(self) -> None:
-        if place := self._place(self.doctor):
-            rest, conversation = place
-            assert rest.delete(f"{API}/conversations/{conversation}").status_code == 204
-
-    def _place(self, who: Person | None = None) -> tuple[httpx.Client, str] | None:
-        rest = self.rests[who or self.dice.choice([*self.rests])]
-        listed = everything(rest, "/conversations")
-        return (rest, self.dice.choice(listed)["id"]) if listed else None
-
-    def _own_message(self) -> tuple[httpx.Client, Frame] | None:
-        who = self.dice.choice([*self.rests])
-        if place := self._place(who):
-            rest, conversation = place
-            own = [
-                message
-                for message in history(rest, conversation).values()
-                if message["senderId"] == str(who.id) and not message["isDeleted"]
-            ]
-            return (rest, self.dice.choice(own)) if own else None
-        return None
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_events_lead_to_the_state_that_a_fresh_load_finds(
-    server: Server, beside: Served | None, generous: None, doc1: Person, seed: int
-) -> None:
-    """T123 by sockets, with connections lost at random; T124 by asking alone."""
-    dice = random.Random(seed)  # noqa: S311  plays, keeps no secret
-    patients = [make_person(f"patient{n}") for n in range(3)]
-    doors: list[Server | Served] = [server, *([beside] if beside else [])]
-    rests = {person: client_for(person, dice.choice(doors)) for person in [doc1, *patients]}
-    play, asker = Play(dice, rests, patients), Asker(rests[doc1])
-    devices = [Device(person, doors, dice) for person in [doc1, doc1, *patients]]
+def test_events_lead_to_the_state_that_a_fresh_load_finds(players: list[Player]) -> None:
+    """T123 by sockets, with connections lost at random; T124 by asking alone. T122 among all the rest."""
+    print(f"seed {SEED}, {OPERATIONS} operations")  # noqa: T201  pytest shows it when the test fails
+    dice = random.Random(SEED)  # noqa: S311  as above
+    play = Play(dice, players)
     try:
-        for device in devices:
-            device.come()
-        for _ in range(100):
+        play.begin()
+        for player in players:
+            for device in player.devices:
+                device.come()
+        while play.operation < OPERATIONS:
             play.act()
-            device = dice.choice(devices)
-            dice.choice([device.come, device.go, device.stay])()
-            if dice.random() < 0.1:
-                asker.poll()
-        for device in devices:
-            device.come()
-            heads, priorities, messages = fresh(rests[device.person])
-            device.catch_up(heads)
-            assert (device.replica.priorities, device.replica.messages) == (priorities, messages)
+            come_and_go(dice, dice.choice(players))
+        end_what_ends_by_itself(play)
+        for player in players:
+            check(play, player)
+        check_that_much_was_done(play)
+    except Exception:
+        print("\n".join(["The last operations:", *play.last]))  # noqa: T201  as above
+        raise
+
+
+def come_and_go(dice: random.Random, player: Player) -> None:
+    device = dice.choice(player.devices)
+    dice.choices([device.hear, device.go, device.come], [6, 1, 3])[0]()
+    if player.askers and dice.random() < 0.1:
+        player.askers[0].poll()
+
+
+def end_what_ends_by_itself(play: Play) -> None:
+    """Wait for the last message that expires, and have them all erased."""
+    ends = [m.expires_at for room in play.rooms.values() for m in room.messages.values() if m.expires_at is not None]
+    while ends and now() < max(ends):
+        time.sleep(0.05)
+    play.expire()
+
+
+def check(play: Play, player: Player) -> None:
+    rest = play.dice.choice(player.rests)
+    listed = {wire["id"]: wire for wire in everything(rest, "/conversations")}
+    mine = {room.id: stay for room in play.rooms.values() if (stay := room.stay(player.id)) is not None}
+    assert listed.keys() == mine.keys()
+    fresh = {conversation: load(rest, conversation) for conversation in listed}
+    for device in player.devices:
+        device.catch_up({conversation: wire["headSeq"] for conversation, wire in listed.items()})
+    for asker in player.askers:
         asker.poll()
-        assert (asker.replica.cursors, asker.replica.priorities, asker.replica.messages) == fresh(rests[doc1])
-        assert play.count > 20
-    finally:
-        for device in devices:
-            device.go()
-        for rest in rests.values():
-            rest.close()
+    for listener in player.listeners:
+        assert listener.replica.known.keys() == fresh.keys()
+        for conversation, found in fresh.items():
+            assert found is not None
+            assert not differences(listener.replica.known[conversation], found), (player.name, conversation)
+        check_range(play, player, listener)
+    for conversation, wire in listed.items():
+        check_counts(play.rooms[conversation], mine[conversation], wire)
+        check_members(play.rooms[conversation], rest)
+        check_messages(play.rooms[conversation], mine[conversation], rest)
+    check_totals(play, player, rest)
+
+
+def differences(known: Known, found: Known) -> list[tuple[object, object, object]]:
+    """What a client has otherwise than a fresh load: where, here, and there."""
+    wrong: list[tuple[object, object, object]] = []
+    for here, there in zip(known.parts(), found.parts(), strict=True):
+        for place in here.keys() | there.keys():
+            one, other = here.get(place, {}), there.get(place, {})
+            names = [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+            wrong += [((place, name), one.get(name), other.get(name)) for name in names]
+    return wrong
+
+
+def check_range(play: Play, player: Player, listener: Listener) -> None:
+    """Nobody ever held anything from outside of their stay, nor the text of a message from outside of it."""
+    for told in listener.log:
+        if told.event not in {"conversation:added", "conversation:removed"}:
+            room = play.rooms[told.conversation]
+            assert room.may_have_heard(player.id, told.seq), (player.name, room.kind, told)
+            assert room.may_have_heard(player.id, told.shown), (
+                player.name,
+                room.kind,
+                told,
+            )
+
+
+def check_counts(room: Room, stay: Stay, wire: Frame) -> None:
+    expected = {
+        "headSeq": room.head,
+        "unreadCount": min(len(room.unread(stay)), 1000),
+        "mentionCount": room.mentions(stay),
+        "memberCount": len(room.present()),
+        "myRole": stay.role,
+        "archived": stay.archived,
+        "history": room.history,
+        "postingPolicy": room.policy,
+    }
+    assert {name: wire[name] for name in expected} == expected, (room.kind, room.id)
+    assert {name: wire.get(name) for name in FIELDS if name in room.details} == room.details
+
+
+def check_members(room: Room, rest: httpx.Client) -> None:
+    members = taken(rest.get(f"{API}/conversations/{room.id}/members"))["results"]
+    found = {one["userId"]: (one["role"], one["isMuted"], one["lastReadSeq"]) for one in members}
+    assert found == {stay.user: (stay.role, stay.is_muted, stay.read) for stay in room.present()}
+    receipts = taken(rest.get(f"{API}/conversations/{room.id}/receipts"))["results"]
+    how_far = {one["userId"]: (one["deliveredSeq"], one["readSeq"]) for one in receipts}
+    assert how_far == {stay.user: (stay.delivered, stay.read) for stay in room.present()}
+
+
+def check_messages(room: Room, stay: Stay, rest: httpx.Client) -> None:
+    found = load(rest, room.id)
+    assert found is not None
+    expected = {message.seq: message for message in room.visible(stay)}
+    assert found.messages.keys() == expected.keys()
+    for seq, message in expected.items():
+        if message.sender != "system":
+            wire = found.messages[seq]
+            says = (wire["content"], wire["isDeleted"], wire["isPinned"], wire["threadCount"], wire["reactions"])
+            reactions: dict[str, set[str]] = {}
+            for emoji, user in message.reactions:
+                reactions.setdefault(emoji, set()).add(user)
+            content = None if message.is_deleted else message.content
+            assert says == (content, message.is_deleted, message.is_pinned, room.replies(message), reactions)
+    own = {one["id"]: one["status"] for one in history(rest, room.id) if one["senderId"] == stay.user}
+    assert own == {message.id: room.status(message) for message in expected.values() if message.sender == stay.user}
+    pins = taken(rest.get(f"{API}/conversations/{room.id}/pins"))["results"]
+    assert {one["id"] for one in pins} == {message.id for message in expected.values() if message.is_pinned}
+
+
+def check_totals(play: Play, player: Player, rest: httpx.Client) -> None:
+    stays = [(room, stay) for room in play.rooms.values() if (stay := room.stay(player.id)) is not None]
+    unread = [min(len(room.unread(stay)), 1000) for room, stay in stays]
+    mentions = sum(room.mentions(stay) for room, stay in stays)
+    expected = {"total": sum(unread), "conversations": sum(map(bool, unread)), "mentions": mentions}
+    assert taken(rest.get(f"{API}/conversations/unread-count")) == expected
+
+
+def check_that_much_was_done(play: Play) -> None:
+    """Else the test would prove nothing."""
+    print(f"done: {dict(play.done)}\nrefused: {dict(play.refused)}")  # noqa: T201  as above
+    devices = [device for player in play.players for device in player.devices]
+    assert sum(play.done.values()) > OPERATIONS // 2
+    assert play.done.keys() >= OFTEN | (SELDOM if LONG else set())
+    assert sum(device.resumed for device in devices) >= OPERATIONS // 60
+    assert all(len(device.log) > OPERATIONS // 20 for device in devices)
