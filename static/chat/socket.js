@@ -1,10 +1,12 @@
 // The WebSocket side of the wire: one socket after another for as long as the person is signed in.
 
-import { bearer, forget, noConnection, WireError } from "./rest.js";
+import { bearer, noConnection, WireError } from "./rest.js";
 
 const RETRIED = new Set([1006, 1012, 1013, 4402, 4412, 4440]);
 const SIGN_IN_AGAIN = new Set([4401, 4403, 4410]);
 const BASE_MS = 500, CAP_MS = 30_000, STABLE_MS = 60_000;
+
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 export class Connection {
   #on; #socket = null; #opening = false; #ready = false; #asked = new Map(); #lastId = 0;
@@ -52,6 +54,15 @@ export class Connection {
       this.#asked.set(id, { resolve, reject });
       this.send({ id, event, data });
     });
+  }
+
+  // The same, asked again for as long as the answer is "later".
+  async insist(event, data) {
+    try { return await this.ask(event, data); } catch (error) {
+      if (!error.retryAfterMs) throw error;
+      await pause(error.retryAfterMs);
+      return this.insist(event, data);
+    }
   }
 
   #receive(frame) {

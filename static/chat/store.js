@@ -1,28 +1,25 @@
-// What this page knows. A conversation applies its numbered events in order and once: `cursor` is the last number
-// applied, `head` the highest heard of; where they differ, the events between are asked for.
+// What this page knows: the conversations, and what the person does with them. Where the last number that one has
+// applied and the highest it has heard of differ, the events between are asked for.
 
 import { api } from "./rest.js";
 import { Connection } from "./socket.js";
+import { Conversation } from "./conversation.js";
+import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { Receipts } from "./receipts.js";
+import { Typing } from "./typing.js";
 
-const PAGE = 50;
+const PAGE = 50, MOST = 200;
 const MOST_CURSORS = 1000; // so many fit into one frame; `heads` covers the conversations beyond
-const MESSAGE_EVENTS = new Set(["message:new", "message:updated", "message:deleted"]);
-
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-const hex = (byte) => byte.toString(16).padStart(2, "0");
-const randomId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
-
-// `from`: history is shown from this number on. `counted`: up to here the server has counted what is unread.
-const fresh = (info) => ({
-  id: info.id, info, cursor: info.headSeq, head: info.headSeq, counted: info.headSeq, filling: false, members: null,
-  messages: new Map(), from: Infinity, hasOlder: false, toldRead: 0,
-});
+const ALL = /@all\b/i; // whether that means everybody is known to the server
+const SILENT = new Set(["no_connection", "not_found"]); // what is gone meanwhile is told by an event of its own
 
 export class Store {
-  me = null; people = new Map(); conversations = new Map(); openId = null; nextCursor; outbox = new Map();
-  #on; #epoch = null; #delivering = false;
+  me = null; conversations = new Map(); openId = null; threadId = null; nextCursor;
+  #on; #epoch = null;
 
-  // `on`: changed(), arrived(conversation, message), failed(error), state(text, stopped), signedOut(code).
+  // `on`: changed(), arrived(conversation, message), gone(conversation), failed(error), state(text, stopped),
+  // signedOut(code).
   constructor(on) {
     this.#on = on;
     this.connection = new Connection({
@@ -32,11 +29,18 @@ export class Store {
       state: on.state,
       signedOut: on.signedOut,
     });
+    const { changed } = on, aside = (promise) => this.#aside(promise);
+    this.people = new People(this.connection, aside);
+    this.typing = new Typing(this.connection, { changed, aside });
+    this.receipts = new Receipts(this.connection, { aside, read: (it, seq) => aside(it.haveRead(seq)) });
+    const stored = (message) => this.conversations.get(message.conversationId)?.put(message);
+    this.outbox = new Outbox(this.connection, { changed, stored });
   }
 
   async start() {
     this.me = await api("GET", "/me");
-    this.people.set(this.me.id, this.me.displayName ?? this.me.username);
+    this.people.know(this.me);
+    this.#aside(this.people.watch([this.me.id]));
     await this.connection.open();
   }
 
@@ -50,59 +54,91 @@ export class Store {
     return [...this.conversations.values()].sort((a, b) => activity(b) - activity(a));
   }
 
-  history() {
-    const stored = [...(this.open?.messages.values() ?? [])].filter(({ seq }) => seq >= this.open.from);
+  history() { // of the open conversation, or of its open thread
+    const { open, openId, threadId } = this;
+    const inThread = ({ id, threadRootId }) => id === threadId || threadRootId === threadId;
+    const isShown = threadId ? inThread : ({ seq = Infinity }) => seq >= open.from;
+    const stored = [...open?.messages.values() ?? []].filter(isShown).sort((a, b) => a.seq - b.seq);
     const ids = new Set(stored.map(({ clientMessageId }) => clientMessageId));
-    const here = ({ conversationId, clientMessageId }) => conversationId === this.openId && !ids.has(clientMessageId);
-    return [...stored.sort((a, b) => a.seq - b.seq), ...[...this.outbox.values()].filter(here)];
+    const waiting = this.outbox.of(openId).filter((draft) => isShown(draft) && !ids.has(draft.clientMessageId));
+    return [...stored, ...waiting];
   }
 
-  name(userId) { return this.people.get(userId) ?? "…"; }
-  title({ info, members }) { return info.name ?? members?.map((id) => this.name(id)).join(", ") ?? "…"; }
+  name(userId) { return this.people.name(userId); }
+  title({ info, others, members }) {
+    return info.name ?? (members ? others.map((id) => this.name(id)).join(", ") || "Nobody else" : "…");
+  }
 
   // --- what the person does -------------------------------------------------------------------------------------
 
-  async directory(search) {
-    return (await api("GET", `/users?search=${encodeURIComponent(search)}`)).results;
+  // The id of the conversation with this person, which exists afterwards.
+  talkTo(person) {
+    const { patient: patientId, provider: providerId } = { [this.me.role]: this.me.id, [person.role]: person.id };
+    return this.create(patientId && providerId ? { patientId, providerId } : { kind: "direct", userId: person.id });
   }
 
-  // The id of the conversation with this person, which exists afterwards.
-  async talkTo(person) {
-    const { patient: patientId, provider: providerId } = { [this.me.role]: this.me.id, [person.role]: person.id };
-    const pair = patientId && providerId ? { patientId, providerId } : { kind: "direct", userId: person.id };
-    const info = await api("POST", "/conversations", pair);
+  create(wanted) { return this.#begin("/conversations", wanted); }
+  join(id) { return this.#begin(`/conversations/${id}/join`); }
+
+  async #begin(path, wanted) { // the id of what I am in afterwards
+    const info = await api("POST", path, wanted);
     await this.#take([info]);
     return info.id;
   }
 
   async show(id) {
-    this.openId = id;
+    Object.assign(this, { openId: id, threadId: null });
+    this.typing.look(id);
     this.#on.changed();
-    if (this.open?.from === Infinity) await this.#load(this.open, "");
+    const { open } = this;
+    if (!open) return;
+    this.#aside(this.#lookAround(open));
+    if (open.from !== Infinity) return;
+    await open.load(`limit=${PAGE}`);
+    this.#on.changed();
   }
 
-  older() { return this.#load(this.open, `&before=${this.open.from}`); }
+  async #lookAround(conversation) { // who is there, and how far they have got, which no event repeats
+    await conversation.loadReceipts();
+    if (!conversation.members) await this.#meet(conversation);
+    await this.people.watch(conversation.others);
+  }
+
+  async older() {
+    await this.open.load(`limit=${PAGE}&before=${this.open.from}`);
+    this.#on.changed();
+  }
+
+  async reachBack(seq) { // so that the message of this number is shown
+    const { open } = this;
+    this.threadId = null;
+    while (open.from > seq && open.hasOlder) await open.load(`limit=${MOST}&before=${open.from}`);
+    this.#on.changed();
+  }
+
+  async showThread(rootId) {
+    if (rootId) await this.open.loadThread(rootId);
+    this.threadId = rootId;
+    this.#on.changed();
+  }
+
   moreConversations() { return this.#list(this.nextCursor); }
 
-  async seen() { // the open conversation, by the person
-    const { open } = this;
-    const seq = Math.max(0, ...open?.messages.keys() ?? []);
-    if (!this.connection.ready || open.from === Infinity || seq <= open.toldRead) return;
-    open.toldRead = seq;
-    await this.#aside(this.#tellRead(open, seq));
+  seen() { // the open conversation, by the person
+    const { open, threadId, connection } = this;
+    const isNew = open && open.from !== Infinity && !threadId && open.newest > open.toldRead;
+    if (isNew && connection.ready) this.#aside(this.receipts.read(open, open.newest));
   }
 
-  send(content) {
-    const draft = { clientMessageId: randomId(), conversationId: this.openId, content, error: null };
-    this.outbox.set(draft.clientMessageId, draft);
-    this.#on.changed();
-    this.#deliver();
+  send(content, replyTo) {
+    this.typing.sent();
+    const threadRootId = this.threadId ?? undefined;
+    this.outbox.add({ conversationId: this.openId, content, replyTo, threadRootId });
   }
 
-  again(clientMessageId) {
-    this.outbox.get(clientMessageId).error = null;
-    this.#on.changed();
-    this.#deliver();
+  react({ id, reactions }, emoji) { // or take it back
+    const mine = reactions.some((reaction) => reaction.emoji === emoji && reaction.userIds.includes(this.me.id));
+    return this.connection.insist(mine ? "reaction:remove" : "reaction:new", { messageId: id, emoji });
   }
 
   // --- reading over REST ----------------------------------------------------------------------------------------
@@ -116,32 +152,24 @@ export class Store {
 
   async #take(infos) {
     const taken = infos.map((info) => {
-      const known = this.conversations.get(info.id) ?? fresh(info);
+      const known = this.conversations.get(info.id) ?? new Conversation(info, this.me.id);
       this.conversations.set(info.id, known);
-      known.head = Math.max(known.head, info.headSeq);
-      if (info.headSeq >= known.cursor) Object.assign(known, { info, counted: info.headSeq });
+      known.take(info);
+      if (info.unreadCount) this.receipts.arrived(known);
       return known;
     });
     this.#on.changed();
     if (this.open?.from === Infinity) await this.show(this.openId); // it was open and has been forgotten
-    for (const conversation of taken) if (!conversation.members) await this.#meet(conversation);
+    const nameless = taken.filter(({ info }) => !info.name);
+    for (const conversation of nameless) if (!conversation.members) await this.#meet(conversation);
+    await this.people.watch(nameless.flatMap(({ others }) => others));
   }
 
   async #meet(conversation) {
-    const { results } = await api("GET", `/conversations/${conversation.id}/members`);
-    for (const { userId, displayName } of results) {
-      this.people.set(userId, displayName ?? (await api("GET", `/users/${userId}`)).username);
+    await conversation.meet();
+    for (const { userId, displayName } of conversation.members.values()) {
+      if (displayName) this.people.know({ id: userId, displayName });
     }
-    conversation.members = results.map(({ userId }) => userId).filter((id) => id !== this.me.id);
-    this.#on.changed();
-  }
-
-  // What events have told meanwhile is newer than what the page says.
-  async #load(conversation, range) {
-    const page = await api("GET", `/conversations/${conversation.id}/messages?limit=${PAGE}${range}`);
-    const { messages } = conversation;
-    for (const message of page.results) if (!messages.has(message.seq)) messages.set(message.seq, message);
-    Object.assign(conversation, { from: page.results[0]?.seq ?? 1, hasOlder: page.hasMore });
     this.#on.changed();
   }
 
@@ -154,7 +182,10 @@ export class Store {
 
   // For what nobody waits for. Without a connection nothing is lost: the next one catches up.
   async #aside(promise) {
-    try { await promise; } catch (error) { if (error.code !== "no_connection") this.#on.failed(error); }
+    try {
+      await promise;
+      this.#on.changed();
+    } catch (error) { if (!SILENT.has(error.code)) this.#on.failed(error); }
   }
 
   // --- what the socket tells ------------------------------------------------------------------------------------
@@ -168,6 +199,8 @@ export class Store {
     const first = this.#epoch === null;
     this.#epoch = epoch;
     if (first) this.connection.send({ type: "resume", ...this.#resume() }); // later the auth frame asks for the replay
+    this.typing.lookAgain();
+    this.#aside(this.people.watchAgain());
   }
 
   #frame(frame) {
@@ -178,15 +211,19 @@ export class Store {
   #told = {
     ping: ({ heads = {} }) => this.#heads(heads),
     resumed: ({ heads }) => {
-      for (const id of this.conversations.keys()) if (!(id in heads)) this.conversations.delete(id);
+      for (const id of this.conversations.keys()) if (!(id in heads)) this.#gone(id);
       this.#heads(heads);
       this.#aside(this.#list());
-      this.#deliver();
+      if (this.open) this.#aside(this.#lookAround(this.open));
+      this.outbox.deliver();
     },
     resync: ({ conversationId }) => this.#aside(this.#reload(conversationId)),
     "conversation:added": ({ conversationId }) => this.#aside(this.#reload(conversationId)),
-    "conversation:removed": ({ conversationId }) => this.conversations.delete(conversationId),
-    "message:read": ({ conversationId, userId, seq }) => userId === this.me.id && this.#haveRead(conversationId, seq),
+    "conversation:removed": ({ conversationId }) => this.#gone(conversationId),
+    "message:delivered": (moved) => this.#reached(moved, { deliveredSeq: moved.seq }),
+    "message:read": (moved) => this.#reached(moved, { readSeq: moved.seq }),
+    "presence:update": (presence) => this.people.take(presence),
+    typing: (typing) => this.typing.hear(typing),
   };
 
   #heads(heads) {
@@ -204,21 +241,35 @@ export class Store {
     conversation.head = Math.max(conversation.head, frame.seq);
     if (frame.seq > conversation.cursor + 1) return this.#aside(this.#catchUp(conversation));
     if (frame.seq <= conversation.cursor) return; // told twice, by the replay and live
-    conversation.cursor = frame.seq;
-    if (MESSAGE_EVENTS.has(frame.event)) this.#message(conversation, frame.event, frame.data);
+    conversation.apply(frame);
+    this.#after[frame.event]?.(conversation, frame.data);
   }
 
-  #message(conversation, event, message) {
-    const { info, messages, counted } = conversation;
-    messages.set(message.seq, message);
-    const isNew = event === "message:new";
-    const last = isNew || info.lastMessage?.id === message.id;
-    if (last) info.lastMessage = { ...message, preview: message.content };
-    if (!isNew) return;
-    info.lastMessageAt = message.createdAt;
-    if (message.senderId === this.me.id) return this.outbox.delete(message.clientMessageId);
-    if (message.seq > counted && !message.isDeleted) info.unreadCount += 1;
-    this.#on.arrived(conversation, message);
+  // What else an event means for the person.
+  #after = {
+    "message:new": (conversation, message) => {
+      this.typing.hear({ ...message, userId: message.senderId, isTyping: false });
+      if (message.senderId === this.me.id) return this.outbox.confirm(message.clientMessageId);
+      this.receipts.arrived(conversation);
+      if (conversation.isRoom && ALL.test(message.content)) this.#aside(conversation.recount());
+      this.#on.arrived(conversation, message);
+    },
+    "message:deleted": (conversation) => conversation.info.unreadCount && this.#aside(conversation.recount()),
+    "member:joined": (conversation, { userId, displayName }) => {
+      if (displayName) this.people.know({ id: userId, displayName });
+      if (conversation.members) this.#aside(this.people.watch(conversation.others));
+    },
+    "member:left": ({ id }, { userId }) => userId === this.me.id && this.#gone(id),
+  };
+
+  #gone(id) {
+    const conversation = this.conversations.get(id);
+    if (!this.conversations.delete(id)) return;
+    if (id === this.openId) {
+      this.typing.look(null, true);
+      Object.assign(this, { openId: null, threadId: null });
+    }
+    this.#on.gone(conversation);
   }
 
   async #catchUp(conversation) {
@@ -234,52 +285,11 @@ export class Store {
     } finally {
       conversation.filling = false;
     }
-    this.#on.changed();
   }
 
-  // --- telling the server ---------------------------------------------------------------------------------------
-
-  async #insist(event, data) { // until there is an answer other than "later"
-    try { return await this.connection.ask(event, data); } catch (error) {
-      if (!error.retryAfterMs) throw error;
-      await pause(error.retryAfterMs);
-      return this.#insist(event, data);
-    }
-  }
-
-  async #deliver() { // in order; after a lost connection with the same id, so that the server stores it once
-    if (this.#delivering) return;
-    this.#delivering = true;
-    for (const draft of this.outbox.values()) if (!draft.error) await this.#deliverOne(draft);
-    this.#delivering = false;
-  }
-
-  async #deliverOne(draft) {
-    const { clientMessageId, conversationId, content } = draft;
-    try {
-      const message = await this.#insist("message:new", { clientMessageId, conversationId, content });
-      const messages = this.conversations.get(conversationId)?.messages;
-      if (!messages?.has(message.seq)) messages?.set(message.seq, message);
-      this.outbox.delete(clientMessageId);
-    } catch (error) {
-      if (error.code !== "no_connection") draft.error = error.message;
-    }
-    this.#on.changed();
-  }
-
-  #haveRead(id, seq) { // here or on another device
-    const { info } = this.conversations.get(id) ?? {};
-    if (seq >= info?.lastMessage?.seq) info.unreadCount = 0;
-  }
-
-  async #tellRead(conversation, seq) {
-    try {
-      await this.#insist("message:read", { conversationId: conversation.id, seq });
-      this.#haveRead(conversation.id, seq);
-    } catch (error) {
-      if (error.code === "no_connection") conversation.toldRead = 0; // to be told again
-      throw error;
-    }
-    this.#on.changed();
+  #reached({ conversationId, userId, seq }, marks) {
+    const conversation = this.conversations.get(conversationId);
+    conversation?.reach(userId, marks);
+    if (conversation && userId === this.me.id && marks.readSeq) this.#aside(conversation.haveRead(seq));
   }
 }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import httpx
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, Route, expect, sync_playwright
 
-from tests.people import PASSWORD
+from tests.people import PASSWORD, Person
 
 
 class Someone(NamedTuple):
@@ -96,17 +96,45 @@ class Window:
         self.page.get_by_role("list", name="People").get_by_role("button").click()
         self._is_open(who)
 
-    def in_list(self, who: Someone) -> Locator:
-        """The conversation with this person in the list."""
-        return self.page.get_by_role("list", name="Conversations").get_by_role("button").filter(has_text=who.name)
+    def in_list(self, who: Someone | str) -> Locator:
+        """The conversation with this person, or the room of this name, in the list."""
+        shown = self.page.get_by_role("list", name="Conversations").get_by_role("button")
+        return shown.filter(has_text=_name(who))
 
-    def open(self, who: Someone) -> None:
-        """Open the conversation with them from the list."""
+    def open(self, who: Someone | str) -> None:
+        """Open it from the list."""
         self.in_list(who).click()
         self._is_open(who)
 
-    def _is_open(self, who: Someone) -> None:
-        expect(self.page.get_by_role("heading", name=who.name)).to_be_visible(timeout=PATIENCE_MS)
+    def _is_open(self, who: Someone | str) -> None:
+        expect(self.page.get_by_role("heading", name=_name(who))).to_be_visible(timeout=PATIENCE_MS)
+
+    def press(self, name: str) -> None:
+        """The button of this name."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def find(self, label: str, words: str) -> Locator:
+        """Search in the field of this label; what there is to choose from."""
+        search = self.page.get_by_role("search").filter(has=self.page.get_by_label(label))
+        search.get_by_label(label).fill(words)
+        search.get_by_role("button", name="Find").click()
+        return search.locator("xpath=..").get_by_role("listitem").get_by_role("button")
+
+    def members(self) -> Locator:
+        """Open the panel of the members of the open conversation; its entries."""
+        self.page.locator("#people-here").click()
+        return self.page.get_by_role("dialog").get_by_role("list", name="Members").get_by_role("listitem")
+
+    def message(self, text: str) -> Locator:
+        """The message that says exactly this."""
+        said = self.page.locator(".text").get_by_text(text, exact=True)
+        return self.page.locator("#messages > li").filter(has=said)
+
+    def act_on(self, text: str, action: str) -> None:
+        """Do this with the message that says exactly this."""
+        message = self.message(text)
+        message.get_by_role("button", name="Actions").click()
+        message.get_by_role("button", name=action, exact=True).click()
 
     def write(self, text: str) -> None:
         self.page.get_by_label("Message", exact=True).fill(text)
@@ -128,6 +156,10 @@ class Window:
 OpenWindow = Callable[..., Window]
 
 
+def _name(who: Someone | str) -> str:
+    return who if isinstance(who, str) else who.name
+
+
 def until(window: Window, condition: Callable[[], bool], hopeless: Callable[[], str] = lambda: "") -> None:
     """Wait for `condition` while the browser goes on; fails with `hopeless()` when patience ends."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
@@ -140,6 +172,12 @@ def say(client: httpx.Client, conversation: str, text: str) -> str:
     """Send over REST; the new message's id."""
     answer = client.post(f"/api/v1/conversations/{conversation}/messages", json={"content": text})
     return str(answer.raise_for_status().json()["id"])
+
+
+def room(client: httpx.Client, name: str, *members: Person, kind: str = "group", **more: str) -> str:
+    """Make a room over REST; its id."""
+    asked = {"kind": kind, "name": name, "memberIds": [str(member.id) for member in members], **more}
+    return str(client.post("/api/v1/conversations", json=asked).raise_for_status().json()["id"])
 
 
 def contents(client: httpx.Client, conversation: str) -> list[str]:

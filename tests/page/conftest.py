@@ -45,6 +45,13 @@ def as_doc1(server: Server, doc1: Person) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def as_doc2(server: Server, doc2: Person) -> Iterator[httpx.Client]:
+    """doc2 at another device."""
+    with client_for(doc2, server) as client:
+        yield client
+
+
+@pytest.fixture
 def conversation(pat1: Person, doc1: Person) -> str:
     """The id of the conversation of pat1 and doc1."""
     return open_clinical(pat1, doc1)
@@ -54,7 +61,11 @@ def conversation(pat1: Person, doc1: Person) -> str:
 # work beside one. So rows are made before the browser starts, and the browser ends before the next test begins.
 @pytest.fixture
 def browser(
-    chromium_executable: str, conversation: str, as_pat1: httpx.Client, as_doc1: httpx.Client, doc2: Person
+    chromium_executable: str,
+    conversation: str,
+    as_pat1: httpx.Client,
+    as_doc1: httpx.Client,
+    as_doc2: httpx.Client,
 ) -> Iterator[Browser]:
     with chromium(chromium_executable) as browser:
         yield browser

@@ -3,9 +3,10 @@
 import httpx
 from playwright.sync_api import expect
 
-from tests.page.browser import PATIENT, PROVIDER, OpenWindow, Window, contents, say, until
+from tests.page.browser import OTHER_PROVIDER, PATIENT, PROVIDER, OpenWindow, Window, contents, room, say, until
 from tests.page.cable import Cable
 from tests.page.wire import Wire
+from tests.people import Person
 
 
 def test_a_pulled_cable_loses_nothing_and_doubles_nothing(
@@ -52,6 +53,49 @@ def test_what_was_written_without_a_connection_goes_out_later_in_order(
     patient.shows("one", "two")
     patient.nothing_waits()
     _forgive_the_cable(patient)
+
+
+def test_what_happened_in_a_room_meanwhile_is_caught_up(
+    window: OpenWindow, cable: Cable, as_doc1: httpx.Client, doc2: Person, pat1: Person
+) -> None:
+    """Not only messages: reactions, pins, replies, names and people are as after a fresh load."""
+    ward = room(as_doc1, "Ward 3", doc2, pat1)
+    said = say(as_doc1, ward, "Good morning")
+    colleague = window(cable.url).sign_in(OTHER_PROVIDER)
+    colleague.open("Ward 3")
+    colleague.shows("Good morning")
+    with cable.unplugged():
+        expect(colleague.page.locator("#connection")).to_contain_text("No connection")
+        as_doc1.put(f"/api/v1/messages/{said}/reactions/👍").raise_for_status()
+        as_doc1.put(f"/api/v1/messages/{said}/pin").raise_for_status()
+        as_doc1.patch(f"/api/v1/conversations/{ward}", json={"name": "Ward 4"}).raise_for_status()
+        as_doc1.delete(f"/api/v1/conversations/{ward}/members/{pat1.id}").raise_for_status()
+        answer = {"content": "in the thread", "threadRootId": said}
+        as_doc1.post(f"/api/v1/conversations/{ward}/messages", json=answer).raise_for_status()
+    colleague.shows("Good morning", "in the thread")
+    for shown in ("pinned", "👍 1", "1 reply"):
+        expect(colleague.message("Good morning")).to_contain_text(shown)
+    expect(colleague.page.get_by_role("heading", name="Ward 4")).to_be_visible()
+    expect(colleague.page.locator("#people-here")).to_have_text("Members (2)")
+    expect(colleague.members()).to_have_count(2)
+    _forgive_the_cable(colleague)
+
+
+def test_who_was_removed_meanwhile_keeps_nothing_of_the_room(
+    window: OpenWindow, cable: Cable, as_doc1: httpx.Client, doc2: Person
+) -> None:
+    ward = room(as_doc1, "Ward 3", doc2)
+    say(as_doc1, ward, "For members only")
+    colleague = window(cable.url).sign_in(OTHER_PROVIDER)
+    colleague.open("Ward 3")
+    colleague.shows("For members only")
+    with cable.unplugged():
+        expect(colleague.page.locator("#connection")).to_contain_text("No connection")
+        as_doc1.delete(f"/api/v1/conversations/{ward}/members/{doc2.id}").raise_for_status()
+    expect(colleague.in_list("Ward 3")).to_have_count(0)
+    colleague.shows()
+    _forgive_the_cable(colleague)
+    colleague.forgive("404")  # the page looked at the room once more before it knew
 
 
 def test_a_gap_in_the_numbers_is_noticed_and_filled(

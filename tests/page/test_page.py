@@ -4,7 +4,8 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.live import Server
-from tests.page.browser import OTHER_PROVIDER, PATIENT, PROVIDER, OpenWindow, Someone, contents, say, until
+from tests.page.browser import OTHER_PROVIDER, PATIENT, PROVIDER, OpenWindow, Someone, contents, room, say, until
+from tests.people import Person
 
 CLINICAL = ("K<3.5 and Na>145 & <john@hosp.org>", "if a<b and c>d", "AT&T &amp; x", "مرحبا ‮abc‬ 👩🏽‍⚕️")
 
@@ -64,6 +65,40 @@ def test_nothing_that_people_write_runs_in_the_browser(
     assert patient.page.locator("#app :is(script, img, svg, iframe, style, link, a, object, details)").count() == 0
     for shown in ("#messages .text", "#conversations bdi", "#title"):
         expect(patient.page.locator(shown).first).to_have_css("unicode-bidi", "isolate")
+
+
+def test_nothing_that_names_a_room_or_a_person_runs_in_the_browser(
+    window: OpenWindow, as_doc1: httpx.Client, as_doc2: httpx.Client, conversation: str, doc2: Person
+) -> None:
+    """T065, T066: every name and word that the page shows elsewhere than in a message, as they are."""
+    attack = '"><img src=x onerror="window.ran=1">'
+    for client in (as_doc1, as_doc2):
+        client.patch("/api/v1/me", json={"displayName": attack}).raise_for_status()
+    as_doc2.put("/api/v1/me/presence", json={"status": "online", "customStatus": attack}).raise_for_status()
+    ward = room(as_doc1, attack, doc2, kind="private", description=f"Words {attack}")
+    room(as_doc2, f"open {attack}", kind="public", description=f"Words {attack}")
+    said = say(as_doc1, ward, "a<b & c>d")
+    as_doc2.put(f"/api/v1/messages/{said}/reactions/👍").raise_for_status()
+    answer = {"content": "yes", "replyToId": said}
+    as_doc2.post(f"/api/v1/conversations/{ward}/messages", json=answer).raise_for_status()
+    doctor = window().sign_in(PROVIDER)
+    doctor.open(attack)
+    doctor.shows("a<b & c>d", "yes")
+    doctor.act_on("a<b & c>d", "Reply")
+    expect(doctor.message("yes").locator(".quote")).to_contain_text(f"{attack} a<b & c>d")
+    expect(doctor.message("a<b & c>d").locator(".reactions button")).to_have_attribute("title", attack)
+    entries = doctor.members()
+    expect(entries).to_have_count(2)
+    expect(entries.get_by_text(attack).first).to_be_visible()
+    expect(doctor.page.locator("#description")).to_contain_text("Words")
+    doctor.find("Add somebody", "img")
+    doctor.page.keyboard.press("Escape")
+    doctor.press("Join a room")
+    expect(doctor.find("Words of its name", "open").first).to_contain_text(attack)
+    assert doctor.page.evaluate("window.ran") is None
+    assert doctor.page.locator("body :is(script, img, svg, iframe, style, link, a, object, details)").count() == 0
+    for shown in ("#title", "#conversations bdi", ".quote bdi", "#answered", "#answered-text", "#me bdi", "#rooms bdi"):
+        expect(doctor.page.locator(shown).first).to_have_css("unicode-bidi", "isolate")
 
 
 def test_the_page_may_run_nothing_but_its_own_files(window: OpenWindow, server: Server) -> None:
@@ -149,6 +184,30 @@ def test_the_page_fits_a_small_phone_and_works_by_keyboard(
     expect(patient.in_list(PROVIDER)).to_be_focused()
 
 
+def test_rooms_and_their_dialogs_fit_a_small_phone(
+    window: OpenWindow, as_doc1: httpx.Client, conversation: str, doc2: Person
+) -> None:
+    name = "Ward 3 " + "x" * 80
+    said = say(as_doc1, room(as_doc1, name, doc2), "a" * 300)
+    for emoji in "👍🎉🙏😢😮😂🚑💊🩺🦠":
+        as_doc1.put(f"/api/v1/messages/{said}/reactions/{emoji}").raise_for_status()
+    colleague = window(width=360).sign_in(OTHER_PROVIDER)
+    fits(colleague.page)
+    colleague.open(name)
+    colleague.shows("a" * 300)
+    colleague.message("a" * 300).get_by_role("button", name="Actions").click()
+    fits(colleague.page)
+    colleague.members()
+    fits(colleague.page)
+    colleague.page.keyboard.press("Escape")
+    colleague.press("Back to the conversations")
+    for button in ("New room", "Join a room"):
+        colleague.press(button)
+        fits(colleague.page)
+        colleague.page.keyboard.press("Escape")
+
+
 def fits(page: Page) -> None:
-    """Nothing sticks out sideways."""
+    """Nothing sticks out sideways, of the page or of a dialog."""
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("[...document.querySelectorAll('dialog')].every((it) => it.scrollWidth <= it.clientWidth)")
