@@ -16,8 +16,8 @@ from benchmarks.wire import Refused, WebSocket
 PATIENCE = 30.0
 """Seconds after which an answer that does not come is an error."""
 
-_MARK = b"~@"
-_END = b"@~"
+_MARK = b"~#"
+_END = b"#~"
 
 
 class Delivery(NamedTuple):
@@ -30,7 +30,7 @@ class Delivery(NamedTuple):
 
 def marked(delivery: Delivery, length: int = 160) -> str:
     """A text that carries these, filled up to `length` characters."""
-    return f"~@{delivery.sender}.{delivery.number}.{delivery.sent_ns}@~".ljust(length, "x")
+    return f"~#{delivery.sender}.{delivery.number}.{delivery.sent_ns}#~".ljust(length, "x")
 
 
 def sent_now(sender: int, number: int) -> Delivery:

@@ -89,9 +89,8 @@ def members_named(
     conversation_ids: Collection[UUID], usernames: Collection[str], user_ids: Collection[UUID]
 ) -> list[tuple[UUID, UUID, str]]:
     """(conversation, user, login name in lower case) of present members with one of these names or ids."""
-    members = _present(conversation__in=conversation_ids).alias(name=Lower("user__username"))
-    found = members.filter(Q(name__in=usernames) | Q(user__in=user_ids)).annotate(username=F("name"))
-    return list(found.values_list("conversation_id", "user_id", "username"))
+    rows = _named(list(conversation_ids), list(usernames), list(user_ids))
+    return [(conversation_id, user_id, username) for conversation_id, user_id, username in rows]
 
 
 def alive(conversation_ids: Collection[UUID]) -> set[UUID]:
@@ -254,6 +253,16 @@ _ABSENT = Case(
         then=True,
     ),
     default=False,
+)
+
+_named = Prepared(
+    lambda conversations, names, users: (
+        _present(conversation__in=conversations)
+        .annotate(username=Lower("user__username"))
+        .filter(Q(username__in=names) | Q(user__in=users))
+        .values_list("conversation_id", "user_id", "username")
+    ),
+    *([UUID], [str], [UUID]),
 )
 
 _everybody = Prepared(
