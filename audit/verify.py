@@ -13,7 +13,7 @@ cannot change it; the report prints the present one.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
 
@@ -25,9 +25,8 @@ from audit.reading import Link, sealed, unsealed
 from audit.sql import id_text
 from core.errors import KeyUnavailable
 from core.time import now
+from core.verifying import Findings
 from encryption.models import installation
-
-_MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ class Problem:
 
 
 @dataclass
-class Report:
-    """What a check of the log found. Of many problems only the first hundred are kept; `problem_count` counts all."""
+class Report(Findings[Problem]):
+    """What a check of the log found."""
 
     links: int = 0
     head: str = ""
@@ -49,14 +48,6 @@ class Report:
     oldest_unsealed: str | None = None
     oldest_unsealed_seconds: float | None = None
     details_erased: int = 0
-    seconds: float = 0.0
-    problem_count: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, problem: Problem) -> None:
-        self.problem_count += 1
-        if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(problem)
 
 
 extra_checks: list[Callable[[], Iterable[Problem]]] = []

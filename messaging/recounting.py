@@ -12,7 +12,7 @@ moved.
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
 from operator import attrgetter
@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from core.time import now
+from core.verifying import Findings
 from messaging import querysets
 from messaging.models import Membership, Mention, Message, WatermarkMove
 from messaging.models.conversation import ROOMS
 from messaging.models.membership import Watermark
 from messaging.rows import Counts, first_seq
 
-_MOST_PROBLEMS = 100
 _LOOKS = 6
 _CHUNK = 1000
 
@@ -42,19 +42,11 @@ class Problem:
 
 
 @dataclass
-class Report:
-    """What was found. Of many problems only the first hundred are kept; `problem_count` counts all."""
+class Report(Findings[Problem]):
+    """What was found."""
 
     conversations: int = 0
     memberships: int = 0
-    seconds: float = 0.0
-    problem_count: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, problem: Problem) -> None:
-        self.problem_count += 1
-        if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(problem)
 
 
 class _Stay(NamedTuple):

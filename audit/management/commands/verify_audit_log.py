@@ -1,47 +1,25 @@
 """`manage.py verify_audit_log`: is the log still what was written?"""
 
-import json
-import sys
-from dataclasses import asdict
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandParser
-
-from audit.canonical import timestamp
 from audit.verify import Problem, Report, verify
-from core.time import now
+from core.verifying import VerifyCommand
 
 
-class Command(BaseCommand):
+class Command(VerifyCommand[Report]):
     help = "Check the whole audit log and name what was changed, put in or taken out. Exit status 1 when there is any."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    def verify(self) -> Report:
+        return verify()
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        report = verify()
-        self.stdout.write(_as_json(report) if options["json"] else _as_text(report))
-        if report.problem_count:
-            sys.exit(1)
-
-
-def _as_json(report: Report) -> str:
-    return json.dumps({"ok": not report.problem_count, "checked_at": timestamp(now()), **asdict(report)})
-
-
-def _as_text(report: Report) -> str:
-    lines = [_where(problem) for problem in report.problems]
-    if report.problem_count > len(report.problems):
-        lines.append(f"… and {report.problem_count - len(report.problems)} more")
-    verdict = f"{report.problem_count} problems" if report.problem_count else "no problems"
-    lines += [
-        f"{report.links} sealed entries, {verdict}, {report.seconds:.1f} s.",
-        _tail(report),
-        f"Head of the chain: {report.head}",
-    ]
-    if report.details_erased:
-        lines.append(f"The details of {report.details_erased} entries have been erased.")
-    return "\n".join(lines)
+    def as_text(self, report: Report) -> list[str]:
+        lines = [
+            *report.listed(_where),
+            f"{report.links} sealed entries, {report.verdict}, {report.seconds:.1f} s.",
+            _tail(report),
+            f"Head of the chain: {report.head}",
+        ]
+        if report.details_erased:
+            lines.append(f"The details of {report.details_erased} entries have been erased.")
+        return lines
 
 
 def _where(problem: Problem) -> str:
