@@ -4,16 +4,19 @@ Every test commits for real, as the server does; there is no transaction around 
 COMMIT shows. A test that needs no database says so (`pytest.mark.no_database`) and starts without migrations.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresConnection
+from httpx._transports import default
 from pytest_django import DjangoDbBlocker
 
 from audit import seals
@@ -23,6 +26,14 @@ from encryption.keyring import keyring
 from tests.reset import PostgresReset, Reset, SqliteReset
 
 pytest_plugins = ["tests.live", "tests.people"]
+
+# httpx reads the whole list of certificate authorities for every client: 28 ms, of a test that takes 100. The context
+# is only read afterwards, so that all clients can have the same.
+default.create_ssl_context = functools.cache(default.create_ssl_context)  # type: ignore[attr-defined]  # not public
+
+# argon2 is slow on purpose: 190 ms of processor time for each sign-in. In this process it does the least it can; in
+# servers and commands that tests start it costs what it costs.
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost = 1, 64
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ them (`open_clinical`).
 
 import time
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
@@ -58,19 +58,13 @@ class Person:
 def make_user(username: str, role: str = "patient", **more: Any) -> User:
     """A person with the password PASSWORD; `more` as `create_user` has it."""
     user = services.create_user(actor=SYSTEM, username=username, password=None, role=role, **more)
-    user.password = _password_hash()
+    user.password = make_password(PASSWORD)
     user.save(update_fields=["password"])
     return user
 
 
 def make_person(username: str, role: str = "patient", **more: Any) -> Person:
     return Person(make_user(username, role, **more))
-
-
-@cache
-def _password_hash() -> str:
-    """Real, but computed once: argon2 is slow on purpose."""
-    return make_password(PASSWORD)
 
 
 def sign_in(user: User | Person, **more: Any) -> SignedIn:

@@ -4,9 +4,12 @@ Everyday: a real PostgreSQL and a real Redis of this run's own. `TEST_DATABASE_U
 (a database that may be emptied) take servers that are there instead; `PG_BINDIR` chooses PostgreSQL's programs.
 `PARLEY_TEST_BACKEND=embedded` starts none: SQLite and no Redis, as `make run` has it.
 
+With pytest-xdist (`-n 2`) every worker is a run like that: it starts servers of its own, and no test sees another's.
+
 `DATABASE_URL` and `REDIS_URL` of the shell are never used: the suite empties every table with the triggers off.
 """
 
+import argparse
 import atexit
 import base64
 import os
@@ -50,7 +53,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if not (options.help or options.version):
         begin = time.monotonic()
         try:
-            _start()
+            _start(distributes=_distributes(options))
         except (ServerMissing, psycopg.Error) as problem:
             raise pytest.UsageError(str(problem)) from problem
         _header.append(f"up in {time.monotonic() - begin:.1f} s")
@@ -61,14 +64,23 @@ def pytest_report_header() -> str:
     return f"services: {', '.join(_header)}"
 
 
-def _start() -> None:
+def _distributes(options: argparse.Namespace) -> bool:
+    """Whether this process only hands tests to workers. A worker has the same command line, `-n` too."""
+    return bool(getattr(options, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def _start(*, distributes: bool) -> None:
     # Not at pytest_unconfigure: that hook is not called when the settings or a conftest cannot be loaded.
     atexit.register(_running.close)
     # A run that is told to stop cleans up like one that is interrupted at the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _forget_the_shell()
     _set_settings()
-    if EMBEDDED:
+    if distributes:
+        _header.append("of each worker's own")
+        if "TEST_REDIS_URL" in os.environ:
+            raise pytest.UsageError("TEST_REDIS_URL names one database, and every worker of -n empties its own.")
+    elif EMBEDDED:
         _header.append("embedded default (SQLite, no Redis)")
     else:
         _set_up_postgres()

@@ -138,7 +138,6 @@ def test_failures_are_recorded_with_the_account_but_without_unknown_names(
 # ---- T016: too many failures -------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_after_ten_failures_even_the_right_password_has_to_wait(
     anonymous: httpx.Client, doc1: Person, hashes: list[str]
 ) -> None:
@@ -154,7 +153,6 @@ def test_after_ten_failures_even_the_right_password_has_to_wait(
     assert sign_in(anonymous, "DOC1").status_code == 429
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_when_the_failures_are_forgotten_the_right_password_works(anonymous: httpx.Client, doc1: Person) -> None:
     for _ in range(10):
         sign_in(anonymous, "doc1", WRONG)
@@ -164,19 +162,16 @@ def test_when_the_failures_are_forgotten_the_right_password_works(anonymous: htt
     assert sign_in(anonymous, "doc1").status_code == 200
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_signing_in_rightly_is_not_counted(anonymous: httpx.Client, doc1: Person) -> None:
     assert {sign_in(anonymous, "doc1").status_code for _ in range(12)} == {200}
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_others_at_the_same_address_are_not_held_up(anonymous: httpx.Client, doc1: Person, doc2: Person) -> None:
     for _ in range(10):
         sign_in(anonymous, "doc1", WRONG)
     assert sign_in(anonymous, "doc2").status_code == 200
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_an_account_bears_fifty_failures_from_everywhere(
     anonymous: httpx.Client, doc1: Person, settings: Settings
 ) -> None:
@@ -190,28 +185,17 @@ def test_an_account_bears_fifty_failures_from_everywhere(
     assert attempt(99, PASSWORD) == 429
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_an_address_bears_a_hundred_failures_for_all_names(anonymous: httpx.Client, doc1: Person) -> None:
     assert {sign_in(anonymous, f"guess{n}", WRONG).status_code for n in range(100)} == {401}
     assert sign_in(anonymous, "doc1").status_code == 429
 
 
-@pytest.mark.usefixtures("quick_hashes")
 def test_a_hundred_guesses_at_once_are_not_a_hundred_guesses(rest: Rest, doc1: Person, hashes: list[str]) -> None:
     with ThreadPoolExecutor(30) as pool:
         statuses = list(pool.map(lambda _: sign_in(rest(), "doc1", WRONG).status_code, range(30)))
     assert set(statuses) == {401, 429}
     assert statuses.count(401) <= 10 + passwords.AT_ONCE - 1
     assert len(hashes) == statuses.count(401)
-
-
-@pytest.fixture
-def quick_hashes(monkeypatch: pytest.MonkeyPatch, doc1: Person) -> None:
-    """argon2 with the least it can do, for tests that need many failures; the stored hash included."""
-    monkeypatch.setattr(Argon2PasswordHasher, "time_cost", 1)
-    monkeypatch.setattr(Argon2PasswordHasher, "memory_cost", 64)
-    doc1.user.password = passwords.encode(PASSWORD)
-    doc1.user.save(update_fields=["password"])
 
 
 # ---- What is not accepted at all ---------------------------------------------------------------------------------
@@ -284,10 +268,9 @@ def test_a_weaker_hash_is_replaced_at_the_next_sign_in(
     anonymous: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = make_user("old")
-    with monkeypatch.context() as past:
-        past.setattr(Argon2PasswordHasher, "memory_cost", 1024)
-        user.password = weak = passwords.encode(PASSWORD)
+    user.password = weak = passwords.encode(PASSWORD)
     user.save(update_fields=["password"])
+    monkeypatch.setattr(Argon2PasswordHasher, "memory_cost", 1024)
     assert sign_in(anonymous, "old").status_code == 200
     user.refresh_from_db()
     assert user.password != weak

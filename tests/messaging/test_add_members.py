@@ -1,7 +1,7 @@
 """Adding people to a room."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -176,7 +176,7 @@ def test_nobody_is_added_to_a_conversation_of_two(
         ({"userIds": "x"}, "invalid"),
         ({"userIds": [5]}, "invalid"),
         ({"userIds": [None]}, "invalid"),
-        ({"userIds": [str(uuid4()) for _ in range(501)]}, "invalid"),
+        ({"userIds": [str(UUID(int=n)) for n in range(501)]}, "invalid"),
         ({}, "invalid"),
         ({"userIds": [RANDOM], "role": "king"}, "invalid"),
         ({"userIds": [RANDOM], "until": "2030-01-01T00:00:00Z"}, "unknown_field"),

@@ -37,12 +37,6 @@ def seed(*arguments: str) -> str:
     return output.getvalue()
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashes(settings: Settings) -> None:
-    """Eleven argon2 hashes would be most of the time of each test."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.mark.core
 def test_everybody_can_sign_in_and_read_what_was_said(server: Server) -> None:
     printed = seed("--password", "demo pass")
