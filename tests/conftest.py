@@ -25,7 +25,7 @@ from core.limits import buckets
 from encryption.keyring import keyring
 from tests.reset import PostgresReset, Reset, SqliteReset
 
-pytest_plugins = ["tests.live", "tests.people"]
+pytest_plugins = ["tests.live", "tests.people", "tests.shown"]
 
 # httpx reads the whole list of certificate authorities for every client: 28 ms, of a test that takes 100. The context
 # is only read afterwards, so that all clients can have the same.

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from tests.doors.matrix_asking import Answer, Cell
 from tests.doors.matrix_table import ALL, PLACES, RULES, PersonRule, Rule
@@ -29,7 +28,7 @@ COLUMNS = [
 
 
 class Report:
-    """What everybody was answered: shown at the end of the run. A pytest plugin while it is registered as one."""
+    """What everybody was answered."""
 
     def __init__(self) -> None:
         self._found: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -39,10 +38,6 @@ class Report:
     def note(self, rule: Rule, cell: Cell, answer: Answer) -> None:
         self._asked.add(rule.label)
         self._found[rule.label, cell.column, cell.letter].add(answer.verdict)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        terminalreporter.section("permission matrix")
-        terminalreporter.write_line(self.text())
 
     def text(self) -> str:
         who = ", ".join(f"{letter} {standing}" for letter, standing in STANDINGS.items())

@@ -20,6 +20,7 @@ from tests.doors.matrix_table import EMOJI, EXCEPTIONS, RULES, SIGNED_OUT_ONLY, 
 from tests.doors.matrix_world import STANDINGS, World, made_world, state_of_the_database
 from tests.live import Server
 from tests.messaging.talking import refused
+from tests.shown import show
 
 TABLE = Path(".cache/permission-matrix.txt")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -28,10 +29,10 @@ Asked = list[tuple[str, Cell, Answer]]
 
 
 @pytest.fixture(scope="module")
-def report(request: pytest.FixtureRequest) -> Iterator[Report]:
+def report() -> Iterator[Report]:
     report = Report()
     yield report
-    request.config.pluginmanager.register(report, "permission matrix")
+    show("permission matrix", report.text())
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(report.text() + "\n")
 
