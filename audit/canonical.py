@@ -25,23 +25,28 @@ import orjson
 MAC_INFO = b"mx/audit/mac/1"
 VERSION = 1
 
+Id = UUID | str
+
 
 class Fields(NamedTuple):
-    """An entry as it stands in its canonical text; None or "" for what is absent. In alphabetical order."""
+    """An entry as it stands in its canonical text; None or "" for what is absent. In alphabetical order.
+
+    Ids may be UUIDs or their 36 characters: the text is the same.
+    """
 
     action: str
-    actor: str
+    actor: Id
     actor_role: str | None
-    conv: str | None
+    conv: Id | None
     detail_h: str | None
-    id: str
+    id: Id
     ip_h: str | None
     kid: str
-    object: str | None
+    object: Id | None
     object_h: str | None
     outcome: str
     reason: str | None
-    session: str | None
+    session: Id | None
     ts: str
     v: int
 

@@ -124,25 +124,21 @@ def _fields(row: Row) -> Fields:
     """The row as it stands in its canonical text."""
     return Fields(
         action=row["action"],
-        actor=str(row["actor"]),
+        actor=row["actor"],
         actor_role=row["actor_role"],
-        conv=_id(row["conv"]),
+        conv=row["conv"],
         detail_h=_hex(row["detail_h"]),
-        id=str(row["id"]),
+        id=row["id"],
         ip_h=_hex(row["ip_h"]),
         kid=row["kid"],
-        object=_id(row["object"]),
+        object=row["object"],
         object_h=_hex(row["object_h"]),
         outcome=row["outcome"],
         reason=row["reason"],
-        session=_id(row["session"]),
+        session=row["session"],
         ts=canonical.timestamp(row["ts"]),
         v=row["v"],
     )
-
-
-def _id(value: UUID | None) -> str | None:
-    return None if value is None else str(value)
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 Row = Mapping[str, Any]
 
@@ -24,12 +24,14 @@ def fetch(statement: str, *values: object) -> list[tuple[Any, ...]]:
 
     Raises what Django's cursor would raise.
     """
-    connection.ensure_connection()
-    if connection.queries_logged:  # so that whoever counts queries counts these too
-        connection.queries_log.append({"sql": statement, "time": ""})
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    if here.queries_logged:  # so that whoever counts queries counts these too
+        here.queries_log.append({"sql": statement, "time": ""})
+    with here.wrap_database_errors, psycopg.Cursor(here.connection) as cursor:
         cursor.execute(statement.encode(), values, binary=True)
-        return cursor.fetchall() if cursor.description else []
+        # Not `cursor.description`: that makes an object of every column.
+        return cursor.fetchall() if cursor.pgresult is not None and cursor.pgresult.nfields else []
 
 
 def insert(table: str, rows: Sequence[Row]) -> None:

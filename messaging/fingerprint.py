@@ -54,7 +54,5 @@ def fingerprint(values: Any, body: bytes | memoryview) -> bytes:
     return hashlib.sha256(orjson.dumps(columns) + hashlib.sha256(body).digest()).digest()
 
 
-def _plain(value: Any) -> str | int:
-    if isinstance(value, datetime):
-        return timestamp(value)
-    return value if isinstance(value, int) else str(value)
+def _plain(value: Any) -> Any:
+    return timestamp(value) if isinstance(value, datetime) else value  # a UUID becomes its 36 characters in the JSON

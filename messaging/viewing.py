@@ -31,7 +31,8 @@ def viewing_of(actor: Actor, conversation_id: UUID, messages: Sequence[Wire]) ->
 
 async def recorded(entries: Iterable[EntryDraft]) -> None:
     """Wait until these entries are committed; for coroutines. Raises AuditUnavailable when they cannot be."""
-    await asyncio.gather(*[writer.store(entry) for entry in entries])
+    stores = [writer.store(entry) for entry in entries]
+    await (stores[0] if len(stores) == 1 else asyncio.gather(*stores))
 
 
 def record_now(entries: Iterable[EntryDraft]) -> None:

@@ -43,9 +43,9 @@ LONGEST_SEND = 1.0
 
 RETRY = 1.0
 NEWS_OF_LIMITS = 0.25
-"""Seconds. What people did waits that long for a poke to go with, and then gets one of its own."""
+"""Seconds. How often people did what is limited is told that often: with a poke that goes anyway, else by itself."""
 
-BREATH = 0.005
+BREATH = 0.02
 """Seconds between two pokes: under load what several groups have committed goes into one."""
 
 SIGN_OF_LIFE = 10.0
@@ -93,7 +93,7 @@ class Pokes:
         self._sender = uuid4().hex
         self._began = self._asks = False
         self._look: Callable[[], None] = _nobody_looks
-        self._sent_at = 0.0
+        self._sent_at = self._counted_at = 0.0
         self._number = 0
         self._complained_at = -math.inf
         self._heard: dict[tuple[str, str], tuple[int, float]] = {}
@@ -187,10 +187,12 @@ class Pokes:
     def _batches(self) -> list[tuple[str, dict[str, Any]]]:
         """What has gathered, by the group that is to hear it. What belongs to no stream goes to the first."""
         shards: dict[int, dict[str, Any]] = {}
-        if time.monotonic() - self._sent_at > SIGN_OF_LIFE:
+        moment = time.monotonic()
+        if moment - self._sent_at > SIGN_OF_LIFE:
             shards[0] = {}
             self._forget_the_dead()
-        if taken := buckets.collect():
+        if moment - self._counted_at >= NEWS_OF_LIMITS and (taken := buckets.collect()):
+            self._counted_at = moment
             shards.setdefault(0, {})["taken"] = [(name, str(who), count) for (name, who), count in taken.items()]
         for stream_id, seq in self._heads.items():
             shards.setdefault(stream_id.int % settings.POKE_SHARDS, {}).setdefault("heads", {})[str(stream_id)] = seq

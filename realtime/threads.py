@@ -5,6 +5,7 @@ than two seconds is told so, and can tell its client when to try again.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -13,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, connection
 
 from core.database import as_unavailable
 from core.errors import DatabaseUnavailable
@@ -23,12 +24,16 @@ R = TypeVar("R")
 
 LONGEST_WAIT = 2.0
 
+LONGEST_HOLD = 1.0
+"""Seconds for which a thread uses the same connection before it takes one anew. Each time it is asked whether it is
+still alive, a trip to the server, which every request would pay for otherwise, and some twice."""
+
 # A semaphore belongs to one event loop; a process has more than one only where tests run servers in threads.
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """The result of `function`, run in a thread that may use the database; its connection is given back afterwards.
+    """The result of `function`, run in a thread that may use the database.
 
     Raises DatabaseUnavailable when no thread was free for two seconds or the database is away, else what `function`
     raises. Giving up waiting does not undo the call: once begun it ends by itself.
@@ -45,12 +50,21 @@ async def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 def _work(function: Callable[[], R]) -> R:
     """In a thread of the pool. What Channels' database_sync_to_async does, at a third of its cost."""
+    _give_back(after=LONGEST_HOLD)
     try:
         return function()
     except (OperationalError, InterfaceError) as error:
         raise as_unavailable(error) or error from None
     finally:
-        close_old_connections()
+        if connection.errors_occurred or connection.in_atomic_block:
+            _give_back(after=0.0)
+
+
+def _give_back(*, after: float) -> None:
+    """Let the next one who needs it have this thread's connection, if it was taken so many seconds ago."""
+    # Connections here may be no second old (CONN_MAX_AGE is 0), so `close_at` is when this one was taken.
+    if connection.connection is not None and time.monotonic() - (connection.close_at or 0.0) >= after:
+        connection.close()
 
 
 def _leave(gate: asyncio.Semaphore, call: "asyncio.Future[Any]") -> None:

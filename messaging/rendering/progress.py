@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.time import wire_time
-from messaging.rows import MessageRow, Reached, Sight, Stay
+from messaging.rows import MessageRow, Reached, Sight
 
 SENT, DELIVERED, READ = "sent", "delivered", "read"
 
@@ -13,12 +13,21 @@ def progress(row: MessageRow, seen: Sight) -> dict[str, Any]:
 
     Members who left or were disabled since hold nothing back; somebody must have got it all the same.
     """
-    others = [s for s in seen.stays if s.user_id != row.sender_id and s.joined_seq <= row.seq and _not_gone(s, row.seq)]
-    if _reached(row.seq, [(s, s.read_seq) for s in others]):
+    seq = row.seq
+    read = delivered = False
+    all_read = all_delivered = True
+    # One walk without helpers: half of the messages of a page are one's own, and a room has five hundred members.
+    for user_id, is_active, joined_seq, left_seq, delivered_seq, read_seq in seen.stays:
+        if joined_seq > seq or (left_seq is not None and left_seq < seq) or user_id == row.sender_id:
+            continue
+        holds_back = is_active and left_seq is None
+        read |= read_seq >= seq
+        delivered |= delivered_seq >= seq
+        all_read &= read_seq >= seq or not holds_back
+        all_delivered &= delivered_seq >= seq or not holds_back
+    if read and all_read:
         return {"status": READ}
-    if _reached(row.seq, [(s, s.delivered_seq) for s in others]):
-        return {"status": DELIVERED}
-    return {"status": SENT}
+    return {"status": DELIVERED if delivered and all_delivered else SENT}
 
 
 def progress_times(status: str, reached: Reached) -> dict[str, Any]:
@@ -29,13 +38,3 @@ def progress_times(status: str, reached: Reached) -> dict[str, Any]:
     if status == READ and reached.read_at is not None:
         wire["readAt"] = wire_time(reached.read_at)
     return wire
-
-
-def _not_gone(stay: Stay, seq: int) -> bool:
-    return stay.left_seq is None or stay.left_seq >= seq
-
-
-def _reached(seq: int, watermarks: list[tuple[Stay, int]]) -> bool:
-    there = [watermark >= seq for _, watermark in watermarks]
-    holding_back = [s for s, watermark in watermarks if watermark < seq and s.is_active and s.left_seq is None]
-    return any(there) and not holding_back

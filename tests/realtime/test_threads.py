@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from core.errors import DatabaseUnavailable
 from realtime import threads
@@ -24,14 +24,32 @@ async def test_a_function_runs_in_a_thread_with_a_database(database: None) -> No
     assert await threads.run(ask, 7, factor=6) == 42
 
 
-async def test_the_connection_is_given_back(database: None) -> None:
-    def connected() -> bool:
-        connection.ensure_connection()
-        return connection.connection is not None
+def _connected() -> object:
+    connection.ensure_connection()
+    return connection.connection
 
-    assert await threads.run(connected)
-    seen = await asyncio.gather(*(threads.run(lambda: connection.connection) for _ in range(50)))
-    assert seen == [None] * 50
+
+def _held() -> object:
+    return connection.connection
+
+
+async def test_a_thread_takes_a_connection_anew_after_a_while(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "LONGEST_HOLD", 600.0)
+    assert await threads.run(_connected) in await asyncio.gather(*(threads.run(_held) for _ in range(50)))
+    monkeypatch.setattr(threads, "LONGEST_HOLD", 0.0)
+    assert await asyncio.gather(*(threads.run(_held) for _ in range(50))) == [None] * 50
+
+
+async def test_a_connection_in_doubt_is_given_back_at_once(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nonsense")
+
+    monkeypatch.setattr(threads, "LONGEST_HOLD", 600.0)
+    for _ in range(settings.DATABASE_THREADS):
+        with pytest.raises((DatabaseError, DatabaseUnavailable)):
+            await threads.run(fail)
+    assert set(await asyncio.gather(*(threads.run(_held) for _ in range(50)))) == {None}
 
 
 async def test_who_waits_too_long_is_told_and_the_others_go_on(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
