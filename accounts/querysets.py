@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower
 
 from accounts import blocks, names, sharing
@@ -11,7 +12,9 @@ from accounts.models import Ended, LoginSession, NameToken, PatientRecord, User
 from accounts.permissions import KEEPERS_OF_RECORDS, roles_reachable_by
 from core.actor import Actor
 from core.errors import NotFound, TokenExpired, TokenRevoked
+from core.prepared import Prepared
 from core.time import now
+from encryption.fields import EncryptedTextField
 from realtime.protocol import CloseCode
 from realtime.wiring import AccountDisabled
 
@@ -123,11 +126,15 @@ def all_present_to(user_id: UUID, user_ids: Collection[UUID]) -> list[User]:
 
 
 def session_with_user(session_id: UUID) -> LoginSession | None:
-    """A session, dead or alive, with its user: what every request reads, in one query by primary key."""
-    try:
-        return LoginSession.objects.select_related("user").get(id=session_id)
-    except LoginSession.DoesNotExist:
-        return None
+    """A session, dead or alive, with its user: what every request reads, in one query by primary key.
+
+    Without what is encrypted and the password: a request that wants those reads them itself.
+    """
+    for row in _session_with_user(session_id):
+        session = LoginSession.from_db(DEFAULT_DB_ALIAS, _SESSION, row[: len(_SESSION)])
+        session.user = User.from_db(DEFAULT_DB_ALIAS, _USER, row[len(_SESSION) :])
+        return session
+    return None
 
 
 def require_live(session: LoginSession) -> None:
@@ -167,3 +174,18 @@ def _close_code(revoked_at: object, reason: str, is_active: bool) -> CloseCode |
     if not is_active or reason == Ended.DISABLED:
         return CloseCode.ACCOUNT_DISABLED
     return None if revoked_at is None else CloseCode.SESSION_REVOKED
+
+
+def _light(model: type[Model]) -> tuple[str, ...]:
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, EncryptedTextField)]
+    return tuple(field.attname for field in fields if field.name != "password")
+
+
+_SESSION, _USER = _light(LoginSession), _light(User)
+
+_session_with_user = Prepared(
+    lambda session_id: LoginSession.objects.filter(id=session_id).values_list(
+        *_SESSION, *[f"user__{name}" for name in _USER]
+    ),
+    UUID,
+)

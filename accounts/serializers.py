@@ -11,7 +11,7 @@ from accounts.record_numbers import validate_number
 from accounts.services import SignedIn
 from accounts.validators import validate_plain_name
 from core.rest.paging import MOST, USUAL
-from core.shapes import Shape
+from core.shapes import Shape, cursor_field
 from core.time import wire_time
 from realtime.presence import Status
 
@@ -129,7 +129,7 @@ class NothingIn(Shape):
 
 
 class PresenceIn(Shape):
-    status = serializers.ChoiceField(STATUSES)
+    status = serializers.ChoiceField(STATUSES, help_text="`offline` hides this device from others.")
     custom_status = serializers.CharField(
         required=False,
         allow_null=True,
@@ -198,7 +198,7 @@ class PatientRecordIdIn(Shape):
 
 
 class PatientRecordListIn(Shape):
-    cursor = serializers.CharField(required=False)
+    cursor = cursor_field()
     limit = serializers.IntegerField(required=False, default=USUAL, min_value=1, max_value=MOST)
 
 

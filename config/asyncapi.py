@@ -26,7 +26,9 @@ _DESCRIPTION = """\
 JSON text frames, UTF-8, at most 64 KiB. Control frames have `type`, application frames have `event`. The client's first
 frame is `auth`; a native client may send `Authorization: Bearer` in the handshake instead. Durable events carry a dense
 `seq` per conversation and are replayed on `resume`; ephemeral ones are best effort. Reply and event may come in either
-order."""
+order. Every durable event of all one's conversations comes without asking; `typing` only to who looks
+(`conversation:join`), presence only to who subscribed. The head of a conversation is the seq of its newest event, the
+epoch the name of the history that all seqs belong to."""
 
 _CHANNEL = "#/channels/chat"
 
@@ -112,6 +114,7 @@ def _ask(declared: Receives) -> Document:
     return {
         "action": "receive",
         "summary": declared.summary,
+        **_described(declared),
         **_through([f"request.{key}"]),
         "reply": _through([f"reply.{key}", "reply.error"]),
         "x-limit": declared.limit,
@@ -133,7 +136,16 @@ def _request(declared: Receives, shapes: _Shapes) -> Document:
         "data": shapes.ref(declared.schema, "request"),
     }
     payload = {**frame(["event", "data"], properties), "additionalProperties": False}
-    return {"name": declared.name, "summary": declared.summary, "payload": payload}
+    examples = [
+        {"name": title, "payload": {"id": "1", "event": declared.name, "data": data}}
+        for title, data in declared.examples.items()
+    ]
+    message = {"name": declared.name, "summary": declared.summary, **_described(declared), "payload": payload}
+    return message | ({"examples": examples} if examples else {})
+
+
+def _described(declared: Receives) -> Document:
+    return {"description": declared.description} if declared.description else {}
 
 
 def _reply(declared: Receives, shapes: _Shapes) -> Document:

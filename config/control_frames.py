@@ -57,21 +57,39 @@ CONTROL_FRAMES = (
             "serverTime": MOMENT,
         },
     ),
-    ControlFrame("auth_expiring", ("server",), "Send a fresh `auth` before then.", {"expiresAt": MOMENT}),
+    ControlFrame(
+        "auth_expiring",
+        ("server",),
+        "A minute before the token ends: send `auth` with a new one on this socket.",
+        {"expiresAt": MOMENT},
+    ),
     ControlFrame(
         "resume",
         ("client",),
         "Send me what came after these; at any time.",
         {"epoch": _TEXT, "cursors": _SEQS},
     ),
-    ControlFrame("resumed", ("server",), "Everything missed has been sent.", {"heads": _SEQS}),
+    ControlFrame(
+        "resumed",
+        ("server",),
+        "Everything missed has been sent. `heads`: every conversation there is for you with its newest number.",
+        {"heads": _SEQS},
+    ),
     ControlFrame(
         "resync",
         ("server",),
         "Load this conversation anew over REST: it cannot be replayed from your cursor.",
         {
             "conversationId": ID,
-            "reason": {"type": "string", "enum": ["unknown_epoch", "cursor_above_head", "below_floor"]},
+            "reason": {
+                "type": "string",
+                "enum": ["unknown_epoch", "cursor_above_head", "below_floor"],
+                "description": (
+                    "`unknown_epoch`: the cursors belong to another history, the database was restored; "
+                    "`cursor_above_head`: there is no event of that number yet; `below_floor`: what came after it is "
+                    "not kept any more, which does not happen yet."
+                ),
+            },
         },
     ),
     ControlFrame(

@@ -33,7 +33,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(NotFound(), request_id_of(request))
+    """An address that nobody has: which there are is no secret, unlike what is found under them."""
+    return problem(NotFound("No such address: /api/schema has them all. None ends in a slash."), request_id_of(request))
 
 
 def defect(request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ of them. OpenAPI, AsyncAPI and the tests that walk every event are generated fro
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class Receives:
     - `answer(result, actor) -> dict`: the reply as every door gives it.
     - `reply`: the shape of that reply, for the documents.
     - `limit`: the name of a rate in `settings.LIMITS`.
+    - `summary`: one sentence for the documents; `description`: what a client has to know beyond it.
+    - `examples`: data as a client sends it, by what it is an example of.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Receives:
     permission: Callable[[Actor, Any], None] | None = None
     limit: str = "REQUEST"
     summary: str = ""
+    description: str = ""
+    examples: Mapping[str, Data] = field(default_factory=dict)
     socket: bool = True
     awaits: bool = field(init=False)
 

@@ -1,10 +1,10 @@
 """Every error a client can meet, drawn as a tree. Codes are stable: clients switch on them, never on the text.
 
     AppError
-    ├── Invalid 400 (invalid)          UnknownField, UnknownParam, UnknownEvent, InvalidReference,
-    │                                  SeqOutOfRange, InvalidCursor, InvalidText
+    ├── Invalid 400 (invalid)          UnknownField, UnknownParam, UnknownEvent, SeqOutOfRange,
+    │                                  InvalidCursor, InvalidText, InvalidReference
     ├── Unauthenticated 401            TokenInvalid, TokenExpired, TokenRevoked, RefreshReused
-    ├── Refused                        Forbidden 403, NotFound 404   (both audited by the doors)
+    ├── Refused                        Forbidden 403, NotFound 404, InvalidReference   (audited by the doors)
     ├── MethodNotAllowed 405, NotAcceptable 406, RequestTimeout 408
     ├── Conflict 409                   IdempotencyConflict, ConversationFull
     ├── Gone 410                       Shredded
@@ -89,10 +89,6 @@ class UnknownEvent(Invalid):
     code, title = "unknown_event", "There is no such event."
 
 
-class InvalidReference(Invalid):
-    code, title = "invalid_reference", "The request refers to something that cannot be used here."
-
-
 class SeqOutOfRange(Invalid):
     code, title = "seq_out_of_range", "The sequence number lies outside the range you can see."
 
@@ -150,6 +146,12 @@ class NotFound(Refused):
     """What does not exist, and what the caller may not know to exist: the two answer alike."""
 
     status, code, title = 404, "not_found", "There is nothing here for you."
+
+
+class InvalidReference(Invalid, Refused):
+    """Something named inside a request does not exist for the caller, or is not to be used there: all alike."""
+
+    code, title = "invalid_reference", "The request refers to something that cannot be used here."
 
 
 class MethodNotAllowed(AppError):

@@ -8,6 +8,7 @@ bucket can go into debt that way, so the rate holds across processes however som
 burst that is faster than the news can be served once by each process.
 """
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -104,4 +105,12 @@ def enforce(name: str, who: UUID) -> None:
     """Count one `name` for `who` against the setting `LIMITS[name]`; raises RateLimited when it is too many."""
     wait = buckets.take(name, who, settings.LIMITS[name])
     if wait:
-        raise RateLimited(retry_after_ms=int(wait * 1000) + 1)
+        raise RateLimited(f"Too many requests; try again in {_spoken(wait)}.", retry_after_ms=int(wait * 1000) + 1)
+
+
+def _spoken(seconds: float) -> str:
+    """Rounded up: 7 s, 12 min, 5 h."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds > 2 * length:
+            return f"{math.ceil(seconds / length)} {unit}"
+    return f"{math.ceil(seconds)} s"

@@ -38,6 +38,9 @@ class Shape(serializers.Serializer[Any]):
             wire = camel(name)
             if wire != name and field.source is None:
                 field.source = name
+            if isinstance(field, serializers.ChoiceField):
+                # DRF's own message repeats what somebody typed, which has no place in an error.
+                field.error_messages["invalid_choice"] = f"Send one of {', '.join(map(str, field.choices))}."
             fields[wire] = field
         return fields
 
@@ -60,6 +63,11 @@ class TextField(serializers.CharField):
         if len(data) > self.max_characters or len(data.encode()) > self.max_bytes:
             raise TooLarge(f"A message has at most {self.max_characters} characters and {self.max_bytes} bytes.")
         return data
+
+
+def cursor_field() -> serializers.CharField:
+    """Where a page of a list begins, as the page before said. What is no cursor is told by `read_cursor`, empty too."""
+    return serializers.CharField(required=False, allow_blank=True)
 
 
 def validate(shape: type[Shape], data: object) -> Data:
@@ -160,12 +168,7 @@ def _strict(slow: Check, kind: type, message: str) -> Check:
 def _field_errors(name: str, error: serializers.ValidationError | DjangoValidationError) -> list[FieldError]:
     if isinstance(error, DjangoValidationError):
         return [FieldError(name, error.code or "invalid", message) for message in error.messages]
-    return [FieldError(path, str(d.code), _without_input(d)) for path, d in _flat(name, error.detail)]
-
-
-def _without_input(detail: ErrorDetail) -> str:
-    """DRF repeats a refused choice in its message; what somebody typed has no place in an error."""
-    return "This is not one of the choices." if detail.code == "invalid_choice" else str(detail)
+    return [FieldError(path, str(d.code), str(d)) for path, d in _flat(name, error.detail)]
 
 
 def _flat(name: str, detail: Any) -> list[tuple[str, ErrorDetail]]:

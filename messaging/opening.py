@@ -87,12 +87,25 @@ def _can_open_room(actor: Actor, opening: RoomOpening) -> None:
     if not may_create_room(actor.role, opening.kind):
         raise Forbidden(f"You may not create rooms of the kind {opening.kind}.")
     require_enabled(opening.others)
+    require_welcome(actor, opening.others)
 
 
 def require_enabled(people: Iterable[User]) -> None:
     """Nobody is put into a room who can no longer sign in; else Forbidden."""
     if not all(person.is_active for person in people):
         raise Forbidden("One of these accounts is disabled.")
+
+
+def require_welcome(actor: Actor, people: Collection[User]) -> None:
+    """Into a room one puts those with whom one may start a conversation, else Forbidden: a room of two is one.
+
+    Having met them elsewhere is not enough. Where one of two has blocked the other neither puts the other into a room,
+    and both are told so in the same words.
+    """
+    if not all(may_start_with(actor.role, person.role) for person in people):
+        raise Forbidden("You may not start a conversation with one of these people.")
+    if blocks.any_between(actor.id, [person.id for person in people]):
+        raise Forbidden("You cannot write to one of these people.")
 
 
 def _can_open_pair(actor: Actor, opening: Opening) -> None:

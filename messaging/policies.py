@@ -89,9 +89,14 @@ def can_report(actor: Actor, message: MessageRow) -> None:
 
 
 def can_update_conversation(actor: Actor, membership: Membership) -> None:
-    """Owner and moderators; in a direct conversation, which nobody owns, both."""
+    """Owner and moderators; in a direct conversation, which nobody owns, both.
+
+    Not who is muted, though they go on moderating: what a room is called is said to everybody in it.
+    """
     if membership.role not in LEADERS and membership.conversation.kind != Kind.DIRECT:
         raise Forbidden("Only the owner and moderators may change this conversation.")
+    if membership.is_muted:
+        raise Forbidden("You have been muted in this conversation.")
 
 
 class Removal(NamedTuple):

@@ -49,7 +49,7 @@ def wire() -> None:
     realtime.visible_streams = querysets.visible_streams
     realtime.begun_since = querysets.begun_since
     realtime.sights = querysets.sights
-    realtime.lapsed = querysets.lapsed_stays
+    realtime.ending = querysets.stays_ending
     realtime.deleted_streams = querysets.deleted_conversations
     realtime.render = render_events
     realtime.veiled = veiled

@@ -103,11 +103,14 @@ class _Group:
     def admit(self, draft: SendDraft) -> None:
         """Put the draft where it belongs: new, or a repeat of what is stored or waits in this group; else refuse it.
 
-        A repeat is answered even where its sender may not post any more: what they ask about has happened.
+        A repeat is answered even where its sender may not post any more: what they ask about has happened. Of what they
+        sent in an earlier stay they are told that the client id is used up, and nothing of what became of it.
         """
         seat = self._seat(draft)
         stored, twin = self._earlier.get(draft.repeat_key), self._new.get(draft.repeat_key)
         if stored is not None:
+            if stored.seq < seat.first_seq:
+                raise IdempotencyConflict()
             require_same_as_stored(draft, stored)
             self._repeats.append((draft, stored))
         elif twin is not None:
@@ -161,13 +164,15 @@ class _Group:
     def _require_references(self, draft: SendDraft, seat: Seat) -> None:
         """Whatever is wrong with a message or record that is referred to, the answer is one and the same."""
         if draft.reply_to_id is not None and self._living(draft.reply_to_id, draft, seat) is None:
-            raise InvalidReference("replyToId names no message that can be quoted here.")
+            raise _no_reference(draft, draft.reply_to_id, "replyToId names no message that can be quoted here.")
         if draft.thread_root_id is not None:
             root = self._living(draft.thread_root_id, draft, seat)
             if root is None or root.thread_root_id is not None:
-                raise InvalidReference("threadRootId names no message that a thread can begin with here.")
+                detail = "threadRootId names no message that a thread can begin with here."
+                raise _no_reference(draft, draft.thread_root_id, detail)
         if draft.patient_record_id is not None and not self._may_link(draft.patient_record_id, seat):
-            raise InvalidReference("patientRecordId names no record that can be linked here.")
+            detail = "patientRecordId names no record that can be linked here."
+            raise _no_reference(draft, draft.patient_record_id, detail)
         if draft.expires_in is not None and seat.kind == Kind.CLINICAL:
             kept = FieldError("expiresInSeconds", "invalid", "Messages of clinical conversations are kept.")
             raise Invalid("Some fields are not valid.", errors=[kept])
@@ -235,6 +240,10 @@ def _seats(drafts: Sequence[SendDraft]) -> dict[tuple[UUID, UUID], Seat]:
     if system:
         seats |= {(conversation_id, SYSTEM_ID): SYSTEM_SEAT for conversation_id in querysets.alive(system)}
     return seats
+
+
+def _no_reference(draft: SendDraft, id_: UUID, detail: str) -> InvalidReference:
+    return InvalidReference(detail, subject_id=id_, conversation_id=draft.conversation_id)
 
 
 def _patient_records(drafts: Sequence[SendDraft]) -> dict[UUID, UUID | None]:

@@ -17,6 +17,9 @@ overtake what, and what is done about it:
   so nothing later can be in a write with it; sockets that are behind get it as their limit; for those that opened
   meanwhile it is a change as above. When it cannot be told whether a socket belongs to the stay that ended or to a
   later one, the socket loses the stream: that is mended by connecting again, a leak is not.
+- *The past is opened or closed* (`history`). Who sees what is read once the event that says so is handed on. The edit
+  of an older message that commits in that moment still goes by the rule before; replays and pages go by the new one.
+- *A membership ends by itself*, with no event yet that says so: every process looks for it at that moment (`polling`).
 - *A session ends while its socket opens.* The session is read again together with the memberships (`session`).
 - *A client names a cursor it cannot have.* It never moves a socket forward, past the event that ends what it may see.
 - *A socket closes in the middle of anything.* It leaves every feed at once and its `closed` is looked at after every
@@ -273,10 +276,10 @@ class Hub:
             socket.unfollow(feed)
             socket.tell(_membership("conversation:removed", feed.id))
 
-    def lapse(self, user_id: UUID, stream_id: UUID) -> None:
-        """This person's stay is over, though no event says so yet. They may come back."""
+    def lapse(self, user_id: UUID, stream_id: UUID, joined_seq: int) -> None:
+        """This person's stay that began with that event is over, though no event says so yet. They may come back."""
         feed = self.feeds.get(stream_id)
-        if feed is not None:
+        if feed is not None and self._standings.joined_after(user_id, stream_id, joined_seq) is None:
             for socket in [*self._users.get(user_id, ())]:
                 self.take_away(socket, feed)
 

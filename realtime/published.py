@@ -28,7 +28,7 @@ class Published:
     def veil(self) -> Veil | None:
         """How it goes to those who may not see what it is about; None when that is nothing older."""
         about = self.frame["data"].get("seq")
-        if not isinstance(about, int) or about >= self.seq or self.frame["data"].get("content") is None:
+        if not isinstance(about, int) or about >= self.seq:
             return None
         return Veil(about, protocol.encode({**self.frame, "data": wiring.veiled(self.frame["data"])}))
 

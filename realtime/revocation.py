@@ -3,7 +3,7 @@
 An announcement does both at once. It can be lost, with the process or the thread that should have made it, or with
 Redis; so every process also asks the database about all its sessions and streams every 15 s, in one query for a
 thousand. An announcement makes revocation fast, the sweep makes it true. Members who leave need no sweep: that they
-left is an event. Those whose stay had an end from the beginning do: nobody may be there to write that event.
+left is an event, and where their stay ends by itself every process looks when the end has come (`polling`).
 """
 
 from collections.abc import Iterable
@@ -26,8 +26,6 @@ async def sweep(hub: Hub) -> None:
     for stream_ids in _parts(hub.feeds):
         for stream_id in await threads.run(wiring.deleted_streams, stream_ids):
             hub.unfollow(hub.followers(stream_id), stream_id)
-    for user_id, stream_id in await threads.run(wiring.lapsed):
-        hub.lapse(user_id, stream_id)
 
 
 def _parts(ids: Iterable[UUID]) -> list[list[UUID]]:

@@ -31,6 +31,16 @@ class Begun:
     joined_seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A membership, begun with event `joined_seq`, that ends by itself at that moment (aware, UTC)."""
+
+    user_id: UUID
+    stream_id: UUID
+    joined_seq: int
+    until: datetime
+
+
 class AccountDisabled(TokenRevoked):
     """The token's session ended because its account was disabled."""
 
@@ -62,8 +72,9 @@ sights: Callable[[UUID], dict[UUID, int]] = not_wired
 deleted_streams: Callable[[Collection[UUID]], Collection[UUID]] = not_wired
 """Which of these conversations no longer exist for anybody. By messaging."""
 
-lapsed: Callable[[], Sequence[tuple[UUID, UUID]]] = not_wired
-"""The memberships whose end has come, and which nobody has ended yet: user and stream. By messaging."""
+ending: Callable[[datetime], Sequence[Ending]] = not_wired
+"""A moment of the database's clock → the memberships whose end has come by then, and that nobody has ended yet. By
+messaging."""
 
 begun_since: Callable[[datetime], Sequence[Begun]] = not_wired
 """A moment of the database's clock → the memberships that began after it and last. By messaging."""

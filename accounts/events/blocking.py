@@ -13,6 +13,10 @@ block = Receives(
     answer=answers.nothing,
     socket=False,
     summary="Have nothing to do with somebody.",
+    description=(
+        "No direct conversation, no call and no presence between the two of you, in either direction. Rooms and "
+        "clinical conversations stay. `GET /me/export` lists whom you have blocked."
+    ),
 )
 unblock = Receives(
     "user:unblock",

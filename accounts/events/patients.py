@@ -26,6 +26,15 @@ create = Receives(
     reply=shapes.PatientRecordOut,
     socket=False,
     summary="A new patient record.",
+    description="Every provider and member of staff sees it, and may change it.",
+    examples={
+        "With an account": {
+            "mrn": "MRN 0042",
+            "name": "Paula Quint",
+            "birthDate": "1980-02-29",
+            "userId": "0192f0c5-7b1e-7a60-8c1d-3f4a5b6c7d01",
+        }
+    },
 )
 lookup = Receives(
     "patient-record:lookup",
@@ -37,6 +46,7 @@ lookup = Receives(
     reply=shapes.PatientRecordOut,
     socket=False,
     summary="The patient record with this medical record number.",
+    examples={"By number": {"mrn": "MRN 0042"}},
 )
 get = Receives(
     "patient-record:get",
@@ -57,4 +67,5 @@ update = Receives(
     reply=shapes.PatientRecordOut,
     socket=False,
     summary="Change a patient record.",
+    examples={"Another name": {"recordId": "0192f0e0-0a11-7d52-9c33-1f2e3d4c5b6a", "name": "Paula Berg"}},
 )

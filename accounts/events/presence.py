@@ -21,6 +21,8 @@ update_presence = Receives(
     answer=answers.nothing,
     limit="PRESENCE_UPDATE",
     summary="Say what one is on this device, and something of oneself.",
+    description="`status` is always needed; `offline` hides this device. An absent `customStatus` stays as it is.",
+    examples={"Busy": {"status": "busy", "customStatus": "In theatre until noon"}},
 )
 subscribe_presence = Receives(
     "presence:subscribe",
@@ -29,6 +31,10 @@ subscribe_presence = Receives(
     answer=answers.as_it_is,
     reply=shapes.PresencesOut,
     summary="Be told of these people from now on; the answer has everybody this connection is subscribed to.",
+    description=(
+        "All of them or none: one person with whom you share no conversation, or with whom there is a block, makes the "
+        "answer `not_found`, and it does not say which. Ask one by one to find out; `GET /presence` leaves them out."
+    ),
 )
 unsubscribe_presence = Receives(
     "presence:unsubscribe",

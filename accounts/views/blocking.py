@@ -16,10 +16,6 @@ _UNBLOCKED = {204: OpenApiResponse(description="You do not block them. A repeat 
 class BlockView(Route):
     @documented(
         events.block,
-        description=(
-            "No direct conversation, no call and no presence between the two of you, in either direction. Rooms and "
-            "clinical conversations stay. `GET /me/export` lists whom you have blocked."
-        ),
         request=None,
         responses=_BLOCKED,
     )

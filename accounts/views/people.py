@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import services
+from accounts import querysets, services
 from accounts.models import User
 from accounts.schema import BODY, SIGNED_IN, problems
 from accounts.serializers import MeOut, ProfileIn, UserOut, UsersOut, me_out, user_out
@@ -30,7 +30,7 @@ class MeView(PersonView):
         responses={200: MeOut, **problems(*SIGNED_IN)},
     )
     def get(self, request: Request) -> Response:
-        return Response(me_out(cast(User, request.user)))
+        return Response(me_out(querysets.person(self.actor, self.actor.id)))
 
     @extend_schema(
         operation_id="updateMe",

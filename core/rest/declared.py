@@ -3,26 +3,38 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.response import Response
 
 from core.actor import Actor
 from core.doors import Receives
 from core.errors import Invalid, UnknownField
 from core.rest.views import ApiView
-from core.shapes import camel
+from core.shapes import Shape, camel
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def documented(declaration: Receives, **more: Any) -> Callable[[Method], Method]:
-    """The documentation of a method that runs this declaration, under the name of its service."""
+    """The documentation of a method that runs this declaration, under the name of its service, in its own words."""
     told = {
         "operation_id": camel(declaration.service.__name__),
         "summary": declaration.summary,
+        "description": declaration.description,
         "responses": declaration.reply,
+        "examples": _examples(declaration, more.get("request")),
     }
     return extend_schema(**{**told, **more})
+
+
+def _examples(declaration: Receives, body: type[Shape] | None) -> list[OpenApiExample]:
+    """The declaration's, without what stands in the address."""
+    fields = set() if body is None else body().get_fields().keys()
+    return [
+        OpenApiExample(title, {name: value for name, value in data.items() if name in fields}, request_only=True)
+        for title, data in declaration.examples.items()
+        if fields
+    ]
 
 
 def perform(declaration: Receives, actor: Actor, data: object) -> Any:

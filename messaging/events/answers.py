@@ -9,7 +9,7 @@ from messaging.drafts import Sent
 from messaging.models import Membership, Report
 from messaging.rendering import Wire, member_out, preferences_out, receipt_out
 from messaging.rows import MessageRow
-from messaging.services.reading import conversation_for, message_for
+from messaging.services.reading import conversation_for, message_for, opened_conversation_for
 
 
 def as_it_is(result: Wire, actor: Actor) -> Wire:
@@ -25,7 +25,7 @@ def changed_message(row: MessageRow, actor: Actor) -> Wire:
 
 
 def opened(result: tuple[UUID, bool], actor: Actor) -> Wire:
-    return conversation_for(actor, result[0])
+    return opened_conversation_for(actor, result[0])
 
 
 def changed_conversation(membership: Membership, actor: Actor) -> Wire:

@@ -3,7 +3,7 @@
 from core.doors import Receives, Sends
 from messaging import policies, services
 from messaging import serializers as shapes
-from messaging.events import answers, finding
+from messaging.events import answers, examples, finding
 from messaging.opening import can_open, find_opening
 
 _MEMBERS = "the members of the conversation"
@@ -40,6 +40,12 @@ create = Receives(
     reply=shapes.ConversationOut,
     socket=False,
     summary="Open a conversation or get the one there is, or create a room.",
+    description=(
+        "`kind` decides which of the other fields there are. The roles of both decide who may begin a conversation "
+        "with whom, and one's own role which rooms one may create. Between a patient and a provider: leave `kind` out "
+        "for the clinical conversation, in which what is said is kept; a direct one has none of its rules."
+    ),
+    examples=examples.CREATE,
 )
 list_mine = Receives(
     "conversation:list",
@@ -70,6 +76,7 @@ discover = Receives(
     reply=shapes.ConversationsOut,
     socket=False,
     summary="Public and course rooms one may join.",
+    description="Empty for patients: they are in a room only when somebody has added them.",
 )
 update = Receives(
     "conversation:update",
@@ -81,6 +88,8 @@ update = Receives(
     reply=shapes.ConversationOut,
     socket=False,
     summary="Change a conversation for everybody in it.",
+    description="By the owner and moderators; in a direct conversation, which nobody owns, by both.",
+    examples=examples.UPDATE,
 )
 remove = Receives(
     "conversation:delete",
@@ -101,4 +110,6 @@ set_preferences = Receives(
     reply=shapes.PreferencesOut,
     socket=False,
     summary="Archive or mute a conversation for oneself.",
+    description="`muted` is about one's own notifications; `isMuted` of a member says that they may read only.",
+    examples=examples.PREFERENCES,
 )

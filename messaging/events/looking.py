@@ -3,7 +3,7 @@
 from core.doors import Receives, Sends
 from messaging import policies, services
 from messaging import serializers as shapes
-from messaging.events import answers, finding
+from messaging.events import answers, examples, finding
 
 typing = Sends(
     "typing",
@@ -20,6 +20,10 @@ look = Receives(
     answer=answers.as_it_is,
     reply=shapes.ActiveMembersOut,
     summary="This connection looks at a conversation; who types there reaches it from now on.",
+    description=(
+        "It makes nobody a member: that is `POST /conversations/{id}/join`. Messages and other numbered events of "
+        "one's conversations come without it; `typing` comes to connections that look and to no others."
+    ),
 )
 look_at_many = Receives(
     "conversation:join-multiple",
@@ -28,6 +32,8 @@ look_at_many = Receives(
     answer=answers.as_it_is,
     reply=shapes.ActiveMembersListOut,
     summary="This connection looks at several conversations.",
+    description="All of them or none: one that is not there for you makes the answer `not_found`.",
+    examples=examples.LOOK_AT_MANY,
 )
 look_away = Receives(
     "conversation:leave",
@@ -36,6 +42,7 @@ look_away = Receives(
     answer=answers.as_it_is,
     reply=shapes.ActiveMembersOut,
     summary="This connection no longer looks at a conversation.",
+    description="One stays a member: leaving a room is `POST /conversations/{id}/leave`.",
 )
 active_members = Receives(
     "conversation:active-members",
@@ -54,4 +61,5 @@ show_typing = Receives(
     answer=answers.nothing,
     limit="TYPING",
     summary="Say that one types, or has stopped.",
+    examples=examples.TYPING,
 )

@@ -3,7 +3,7 @@
 from core.doors import Receives, Sends
 from messaging import policies, services
 from messaging import serializers as shapes
-from messaging.events import answers, finding
+from messaging.events import answers, examples, finding
 
 _MEMBERS = "the members of the conversation"
 
@@ -49,6 +49,7 @@ join = Receives(
     reply=shapes.ConversationOut,
     socket=False,
     summary="Become a member of a room that is open to others.",
+    description="Public and course rooms. For patients, and for who was banned, there is no such room: `not_found`.",
 )
 leave = Receives(
     "member:leave",
@@ -59,6 +60,7 @@ leave = Receives(
     answer=answers.nothing,
     socket=False,
     summary="Leave a room. With its last member it closes.",
+    description="Its last owner makes somebody else an owner first, by `PATCH …/members/{userId}`.",
 )
 add = Receives(
     "member:add",
@@ -70,6 +72,11 @@ add = Receives(
     reply=shapes.MembersOut,
     socket=False,
     summary="Add people to a room, or have colleagues cover in a clinical conversation.",
+    description=(
+        "By the owner and moderators of a room; all of them or nobody. In a clinical conversation by its provider, and "
+        "`until` is required: the cover ends by itself then. Who has been banned comes back when the ban is lifted."
+    ),
+    examples=examples.ADD,
 )
 update = Receives(
     "member:update",
@@ -81,6 +88,12 @@ update = Receives(
     reply=shapes.MemberOut,
     socket=False,
     summary="Give somebody another role, mute them, or ban them from a room.",
+    description=(
+        "`role` is what they are in this room, and only owners give it; a room may have several owners. To hand a room "
+        "over, make somebody else an owner and leave. `isMuted`: they may read only. `isBlocked`: banned from this "
+        "room, which has nothing to do with `PUT /users/{id}/block` between two people."
+    ),
+    examples=examples.MANAGE,
 )
 remove = Receives(
     "member:remove",

@@ -3,7 +3,7 @@
 from core.doors import Receives, Sends
 from messaging import policies, services
 from messaging import serializers as shapes
-from messaging.events import answers, finding
+from messaging.events import answers, examples, finding
 
 _MEMBERS = "the members of the conversation"
 
@@ -23,6 +23,11 @@ send = Receives(
     reply=shapes.SentOut,
     limit="MESSAGE_NEW",
     summary="Send a message. It is stored when the reply arrives.",
+    description=(
+        "Without an answer, send it again with the same `clientMessageId`, by either door: it is stored once, and the "
+        "repeat gets the stored message with `duplicate: true`. `@username` in the text mentions a member."
+    ),
+    examples=examples.SEND,
 )
 edit = Receives(
     "message:edit",
@@ -33,6 +38,8 @@ edit = Receives(
     answer=answers.changed_message,
     reply=shapes.MessageOut,
     summary="Give a message of one's own another text.",
+    description="Everybody who sees it may read what it said before. A forwarded copy stays as it is.",
+    examples=examples.EDIT,
 )
 delete = Receives(
     "message:delete",
@@ -42,6 +49,7 @@ delete = Receives(
     answer=answers.changed_message,
     reply=shapes.MessageOut,
     summary="Delete a message of one's own, or in a room one leads any; a tombstone keeps its number.",
+    examples=examples.DELETE,
 )
 read_one = Receives(
     "message:get",
@@ -83,6 +91,11 @@ forward = Receives(
     limit="MESSAGE_NEW",
     socket=False,
     summary="Send a copy of a message into another conversation of one's own.",
+    description=(
+        "Out of a clinical conversation only into a clinical one of the same patient. Messages of the system and those "
+        "that expire are not forwarded."
+    ),
+    examples=examples.FORWARD,
 )
 report = Receives(
     "message:report",
@@ -93,7 +106,13 @@ report = Receives(
     answer=answers.reported,
     reply=shapes.ReportOut,
     socket=False,
-    summary="Ask moderators to look at a message; once per person.",
+    summary="Report a message; once per person.",
+    description=(
+        "A sealed copy of it is kept as evidence, with up to five messages on each side where `context` asks for them. "
+        "**Nobody is notified**: moderators have no list of reports yet, so whoever needs help must not wait for an "
+        "answer to this."
+    ),
+    examples=examples.REPORT,
 )
 history = Receives(
     "conversation:messages",
@@ -102,6 +121,8 @@ history = Receives(
     answer=answers.as_it_is,
     reply=shapes.PageOut,
     summary="A page of history: before or after a number, or the newest.",
+    description="In the order of `seq`, the newest last. `before` and `after` do not go together.",
+    examples=examples.HISTORY,
 )
 fill_gap = Receives(
     "conversation:events",
@@ -110,4 +131,6 @@ fill_gap = Receives(
     answer=answers.as_it_is,
     reply=shapes.EventsOut,
     summary="The durable events after a number, as sockets receive them.",
+    description="For a gap between the last `seq` one has applied and the highest one has heard of.",
+    examples=examples.EVENTS,
 )

@@ -23,6 +23,7 @@ pin = Receives(
     reply=shapes.MessageOut,
     socket=False,
     summary="Pin a message for everybody; a repeat changes nothing.",
+    description="Everybody in a clinical or direct conversation, in a room its owner and moderators; at most 50.",
 )
 unpin = Receives(
     "message:unpin",

@@ -3,7 +3,7 @@
 from core.doors import Receives, Sends
 from messaging import serializers as shapes
 from messaging import services
-from messaging.events import answers, finding
+from messaging.events import answers, examples, finding
 
 _MEMBERS = "the members of the conversation"
 
@@ -26,6 +26,7 @@ add = Receives(
     answer=answers.nothing,
     limit="REACTION_NEW",
     summary="React to a message with an emoji; a repeat changes nothing.",
+    examples=examples.REACT,
 )
 remove = Receives(
     "reaction:remove",
@@ -35,4 +36,5 @@ remove = Receives(
     answer=answers.nothing,
     limit="REACTION_REMOVE",
     summary="Take a reaction back; a repeat changes nothing.",
+    examples=examples.REACT,
 )

@@ -3,7 +3,7 @@
 from core.doors import Receives, Sends
 from messaging import serializers as shapes
 from messaging import services
-from messaging.events import answers, finding
+from messaging.events import answers, examples, finding
 
 _MEMBERS = "the members of the conversation"
 
@@ -31,6 +31,7 @@ mark_delivered = Receives(
     reply=shapes.ReceiptOut,
     limit="MESSAGE_DELIVERED",
     summary="Everything up to seq has arrived here.",
+    examples=examples.WATERMARK,
 )
 mark_read = Receives(
     "message:read",
@@ -41,6 +42,8 @@ mark_read = Receives(
     reply=shapes.ReceiptOut,
     limit="MESSAGE_READ",
     summary="Everything up to seq has been read.",
+    description="What has been read has arrived, too. A watermark only moves forward: a lower seq changes nothing.",
+    examples=examples.WATERMARK,
 )
 mark_message_read = Receives(
     "message:mark-read",
@@ -62,6 +65,7 @@ message_receipts = Receives(
     reply=shapes.MessageReceiptsOut,
     socket=False,
     summary="How far each member has got whom a message was for.",
+    description="When each of them got there is told in clinical and direct conversations, not in rooms.",
 )
 receipts = Receives(
     "conversation:receipts",

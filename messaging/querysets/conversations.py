@@ -10,9 +10,9 @@ from django.db.models.functions import Coalesce
 
 from accounts.permissions import may_find_rooms
 from core.actor import Actor
+from core.prepared import Prepared, Row
 from messaging.models import Conversation, Membership, RoomWord
 from messaging.models.conversation import OPEN_ROOMS, Kind, pair_key
-from messaging.prepared import Prepared, Row
 from messaging.querysets.counts import mention_count, unread_count
 from messaging.querysets.members import not_found
 from messaging.querysets.messages import present_stay, visible_messages

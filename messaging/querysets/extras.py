@@ -3,11 +3,14 @@
 Most messages have none of it, and say so themselves; then nothing is asked.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
 from uuid import UUID
 
 from django.db.models import Count, Value
+from django.db.models.functions import Greatest
 
 from messaging.models import Mention, Message, Reaction
 from messaging.rows import Extras, MessageRow
@@ -35,15 +38,26 @@ def thread_counts_at(places: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, i
     """
     if not places:
         return {}
-    first, *others = [
-        Message.objects.filter(thread_root=root, seq__lte=seq)
-        .order_by()
-        .values("thread_root")
+    lowest, highest = min(seq for _, seq in places), max(seq for _, seq in places)
+    # Counted together up to the lowest number, and one by one from there: as many as there are numbers in between.
+    counted = (
+        Message.objects.filter(thread_root__in={root for root, _ in places}, seq__lte=highest)
+        .annotate(reached=Greatest("seq", Value(lowest)))
+        .values_list("thread_root", "reached")
         .annotate(n=Count("*"))
-        .values_list("thread_root", Value(seq), "n")
-        for root, seq in places
-    ]
-    return {(root, seq): n for root, seq, n in first.union(*others, all=True)}
+        .order_by("thread_root", "reached")
+    )
+    steps: defaultdict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    for root, reached, n in counted:
+        before = steps[root][-1][1] if steps[root] else 0
+        steps[root].append((reached, before + n))
+    return {(root, seq): _at(steps[root], seq) for root, seq in places if root in steps}
+
+
+def _at(steps: Sequence[tuple[int, int]], seq: int) -> int:
+    """The second of the last step whose first is not above `seq`."""
+    place = bisect_right(steps, seq, key=itemgetter(0))
+    return steps[place - 1][1] if place else 0
 
 
 def _thread_counts(root_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -10,6 +10,7 @@ from messaging.models import Membership
 from messaging.models.conversation import Kind
 from messaging.policies import Desk
 from messaging.querysets.members import not_found, seat_of
+from messaging.querysets.stays import lasting
 from realtime import streams
 
 
@@ -30,9 +31,9 @@ def members_among(
     """
     found: dict[UUID, set[UUID]] = defaultdict(set)
     rows = Membership.objects.filter(
+        lasting(),
         conversation__in=conversation_ids,
         user__in={*user_ids, asked_by},
-        left_seq=None,
         conversation__deleted_at=None,
     ).exclude(Q(user__blocks__blocked=asked_by) | Q(user__blocked_by__blocker=asked_by), conversation__kind=Kind.DIRECT)
     for conversation_id, user_id in rows.values_list("conversation_id", "user_id"):

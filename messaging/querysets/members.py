@@ -5,21 +5,22 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Lower, Now
 
 from accounts.models import User
 from accounts.querysets import people_visible_to
 from core.actor import Actor
 from core.errors import NotFound
+from core.prepared import Prepared
 from messaging.models import Conversation, Membership
 from messaging.models.conversation import History, Kind
 from messaging.models.membership import LEADERS, Role
 from messaging.policies import Pair, Removal
-from messaging.prepared import Prepared
 from messaging.querysets.stays import ended_seq, lasting
+from messaging.querysets.watermarks import BLOCKED, WATERMARKS, as_told, known
 from messaging.rows import SEAT_FIELDS, STAY_FIELDS, Seat, Sight, Stay, first_seq
-from realtime.wiring import Begun
+from realtime.wiring import Begun, Ending
 
 
 def not_found(conversation_id: UUID) -> NotFound:
@@ -35,6 +36,8 @@ def sight_of(user_id: UUID, conversation_id: UUID) -> Sight:
     if mine is None:
         raise not_found(conversation_id)
     kind, history, head_seq = rows[0][-3:]
+    if kind == Kind.DIRECT:
+        stays = as_told({conversation_id: stays})[conversation_id]
     return Sight(conversation_id, kind, first_seq(history, mine.joined_seq), head_seq, stays)
 
 
@@ -50,12 +53,15 @@ def sights_of(user_id: UUID, conversation_ids: Collection[UUID]) -> dict[UUID, S
 
 
 def stays_of(conversation_ids: Iterable[UUID]) -> dict[UUID, tuple[Stay, ...]]:
-    """Everybody's stays in these conversations, past ones too."""
+    """Everybody's stays in these conversations, past ones too, with their watermarks as others know them."""
     found: dict[UUID, tuple[Stay, ...]] = {}
+    direct: set[UUID] = set()
     rows = Membership.objects.filter(conversation__in=set(conversation_ids)).annotate(ended_seq=ended_seq())
-    for conversation_id, *stay in rows.values_list("conversation_id", *STAY_FIELDS):
+    for conversation_id, kind, *stay in rows.values_list("conversation_id", "conversation__kind", *STAY_FIELDS):
         found[conversation_id] = (*found.get(conversation_id, ()), Stay._make(stay))
-    return found
+        if kind == Kind.DIRECT:
+            direct.add(conversation_id)
+    return found | as_told({id_: found[id_] for id_ in direct})
 
 
 def seats_of(places: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Seat]:
@@ -85,6 +91,22 @@ def members_of(conversation_id: UUID) -> QuerySet[Membership]:
     return _present(conversation=conversation_id).select_related("user").order_by("joined_at", "id")
 
 
+def members_shown_to(membership: Membership) -> list[Membership]:
+    """The same for one of them, with the watermarks of each as far as that one may know them.
+
+    Raises NotFound when they are none of them any more.
+    """
+    columns = WATERMARKS if membership.conversation.kind == Kind.DIRECT else ()
+    annotations = {f"known_{column}": known(column, to=membership.user_id) for column in columns}
+    members = list(members_of(membership.conversation_id).annotate(**annotations))
+    if membership.user_id not in {member.user_id for member in members}:
+        raise not_found(membership.conversation_id)
+    for member in members:
+        for column in columns:
+            setattr(member, column, getattr(member, f"known_{column}"))
+    return members
+
+
 def members_named(
     conversation_ids: Collection[UUID], usernames: Collection[str], user_ids: Collection[UUID]
 ) -> list[tuple[UUID, UUID, str]]:
@@ -104,8 +126,11 @@ def user_ids_of(conversation_id: UUID) -> list[UUID]:
 
 
 def others_who_see(membership: Membership, seq: int) -> list[UUID]:
-    """The other present members of the conversation to whom event `seq` is visible."""
+    """The other present members of the conversation to whom event `seq` is visible; nobody where one of two has
+    blocked the other."""
     others = _present(conversation=membership.conversation_id).exclude(id=membership.id)
+    if membership.conversation.kind == Kind.DIRECT:
+        others = others.exclude(BLOCKED)
     if membership.conversation.history != History.ALL:
         others = others.filter(joined_seq__lte=seq)
     return list(others.values_list("user_id", flat=True))
@@ -130,10 +155,11 @@ def begun_since(moment: datetime) -> list[Begun]:
     return [Begun(user, stream, first_seq(history, joined), joined) for user, stream, history, joined in fields]
 
 
-def lapsed_stays() -> list[tuple[UUID, UUID]]:
-    """The stays whose end has come and which are not ended yet, as (user, conversation)."""
-    over = Membership.objects.filter(left_seq=None, until__lte=Now())
-    return list(over.values_list("user_id", "conversation_id"))
+def stays_ending(moment: datetime) -> list[Ending]:
+    """The stays whose end has come by then, and is not written down."""
+    over = Membership.objects.filter(left_seq=None, until__lte=moment)
+    fields = over.values_list("user_id", "conversation_id", "joined_seq", "until")
+    return [Ending(user, stream, joined, until) for user, stream, joined, until in fields if until is not None]
 
 
 def pair_of(user_id: UUID, conversation_id: UUID, other_id: UUID) -> Pair:
@@ -229,20 +255,6 @@ def _present(**where: object) -> QuerySet[Membership]:
     return Membership.objects.filter(lasting(), conversation__deleted_at=None, **where)
 
 
-# One of the two of a direct conversation has blocked the other. Of other kinds this is not asked.
-_BLOCKED = Case(
-    When(
-        conversation__kind=Kind.DIRECT,
-        then=Exists(
-            Membership.objects.filter(
-                Q(user__blocks__blocked=OuterRef("user")) | Q(user__blocked_by__blocker=OuterRef("user")),
-                conversation=OuterRef("conversation"),
-            )
-        ),
-    ),
-    default=False,
-)
-
 # Whose provider is away, and has not said so within a day: `absence` looks again before it says it.
 _ABSENT = Case(
     When(
@@ -277,7 +289,7 @@ _everybody = Prepared(
 _seats = Prepared(
     lambda conversations, users: (
         _present(conversation__in=conversations, user__in=users)
-        .annotate(blocked=_BLOCKED, has_absent_provider=_ABSENT)
+        .annotate(blocked=BLOCKED, has_absent_provider=_ABSENT)
         .values_list("conversation_id", "user_id", *SEAT_FIELDS)
     ),
     *([UUID], [UUID]),

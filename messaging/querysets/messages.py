@@ -6,9 +6,9 @@ from uuid import UUID
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from core.errors import NotFound
+from core.prepared import Prepared, Row
 from messaging.models import Message
 from messaging.models.conversation import History
-from messaging.prepared import Prepared, Row
 from messaging.querysets.stays import lasting
 from messaging.rows import MESSAGE_FIELDS, MessageRow
 

@@ -53,6 +53,7 @@ def conversation_out(row: ConversationRow, last: MessageRow | None) -> Wire:
 def member_out(membership: Membership) -> Wire:
     wire: Wire = {
         "userId": membership.user_id,
+        "username": membership.user.username,
         "displayName": membership.user.display_name,
         "role": membership.role,
         "joinedAt": wire_time(membership.joined_at),

@@ -3,7 +3,7 @@
 from django.conf import settings
 from rest_framework import serializers
 
-from core.shapes import Shape
+from core.shapes import Shape, cursor_field
 from messaging.models.conversation import History, Kind, PostingPolicy, Priority
 from messaging.models.membership import Role
 from messaging.models.message import Type
@@ -99,14 +99,14 @@ class DiscoverIn(Shape):
     search = serializers.CharField(
         required=False, allow_blank=True, max_length=100, help_text="Whole words of the room's name."
     )
-    cursor = serializers.CharField(required=False)
+    cursor = cursor_field()
     limit = limit_field()
 
 
 class ConversationListIn(Shape):
     kind = serializers.ChoiceField(Kind.choices, required=False)
     archived = serializers.BooleanField(required=False, help_text="Only archived ones, or only others; absent: all.")
-    cursor = serializers.CharField(required=False)
+    cursor = cursor_field()
     limit = limit_field()
 
 

@@ -1,5 +1,7 @@
 """Fields that several shapes have."""
 
+import re
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,8 @@ from messaging.emoji import MOST_BYTES, as_emoji
 MOST_PER_PAGE = 200
 MOST_METADATA = 20
 LONGEST_METADATA = 256
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_ONE_EMOJI = "Send one emoji in the form in which keyboards send it: ❤️ with its variation selector, not a bare ❤."
 
 
 def content_field() -> TextField:
@@ -28,12 +32,12 @@ class EmojiField(serializers.CharField):
     """One emoji of Unicode's list."""
 
     def __init__(self) -> None:
-        super().__init__(max_length=MOST_BYTES, trim_whitespace=False, help_text="One emoji, fully qualified.")
+        super().__init__(max_length=MOST_BYTES, trim_whitespace=False, help_text=_ONE_EMOJI)
 
     def to_internal_value(self, data: Any) -> str:
         emoji = as_emoji(data) if isinstance(data, str) and storable(data) else None
         if emoji is None:
-            raise serializers.ValidationError("Send one emoji.", code="invalid")
+            raise serializers.ValidationError(_ONE_EMOJI, code="invalid")
         return emoji
 
 
@@ -105,6 +109,15 @@ class IdField(serializers.UUIDField):
         if found is None:
             self.fail("invalid")
         return found
+
+
+class MomentField(serializers.DateTimeField):
+    """A time as RFC 3339 has it. Without an offset it would be a guess whose clock was meant."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            raise serializers.ValidationError("Send a time like 2026-11-21T16:30:00Z.", code="invalid")
+        return super().to_internal_value(value)
 
 
 def ids_field(**kwargs: Any) -> serializers.ListField:

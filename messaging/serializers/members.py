@@ -4,13 +4,13 @@ from rest_framework import serializers
 
 from core.shapes import Shape
 from messaging.models.membership import Role
-from messaging.serializers.fields import ids_field
+from messaging.serializers.fields import MomentField, ids_field
 
 
 class PreferencesBody(Shape):
     archived = serializers.BooleanField(required=False)
-    muted = serializers.BooleanField(required=False)
-    muted_until = serializers.DateTimeField(required=False, allow_null=True)
+    muted = serializers.BooleanField(required=False, help_text="Whether one's own notifications are silent.")
+    muted_until = MomentField(required=False, allow_null=True)
 
 
 class PreferencesIn(PreferencesBody):
@@ -33,7 +33,7 @@ class MembersIn(Shape):
 class NewMembersBody(Shape):
     user_ids = ids_field(min_length=1)
     role = serializers.ChoiceField(Role.choices, required=False, help_text="Owners only; member by default.")
-    until = serializers.DateTimeField(
+    until = MomentField(
         required=False, help_text="Until when they cover; in a clinical conversation, and required there."
     )
 
@@ -67,6 +67,7 @@ class MemberLeftOut(Shape):
 
 class MemberOut(Shape):
     user_id = serializers.UUIDField()
+    username = serializers.CharField(help_text="`@username` in a message mentions them.")
     display_name = serializers.CharField(allow_null=True)
     role = serializers.ChoiceField(Role.choices)
     joined_at = serializers.DateTimeField()

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from core.shapes import Shape, TextField
+from core.shapes import Shape, TextField, cursor_field
 from messaging.mentions import MOST as MOST_MENTIONS
 from messaging.models.conversation import Priority
 from messaging.models.message import Format, Type
@@ -63,9 +63,13 @@ class MessageOut(Shape):
     reactions = ReactionOut(many=True)
     attachments = serializers.ListField(child=serializers.DictField())
     patient_record_id = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(_STATUSES)
-    delivered_at = serializers.DateTimeField(required=False)
-    read_at = serializers.DateTimeField(required=False)
+    status = serializers.ChoiceField(
+        _STATUSES,
+        help_text="To its sender `read` when every other member of that moment has read it, `delivered` when all of "
+        "them have it on a device, else `sent`; to everybody else `sent`.",
+    )
+    delivered_at = serializers.DateTimeField(required=False, help_text="When the last of them had it. Absent in rooms.")
+    read_at = serializers.DateTimeField(required=False, help_text="When the last had read it. Absent in rooms.")
     forwarded_from = ForwardedFromOut(required=False)
     is_edited = serializers.BooleanField()
     edited_at = serializers.DateTimeField(required=False)
@@ -85,15 +89,23 @@ class SentOut(MessageOut):
 
 class MessageBody(Shape):
     content = content_field()
-    type = serializers.ChoiceField(_SENDABLE, default=Type.TEXT.value)
+    type = serializers.ChoiceField(
+        _SENDABLE, default=Type.TEXT.value, help_text="What a client shows it as; there are no files yet."
+    )
     format = serializers.ChoiceField(Format.choices, default=Format.PLAIN.value)
     priority = serializers.ChoiceField(Priority.choices, default=Priority.NORMAL.value)
     client_message_id = client_message_id_field()
     reply_to_id = serializers.UUIDField(required=False)
     thread_root_id = serializers.UUIDField(required=False, help_text="The message whose thread this belongs to.")
-    patient_record_id = serializers.UUIDField(required=False)
+    patient_record_id = serializers.UUIDField(
+        required=False,
+        help_text="By providers and staff; in a clinical conversation a record of its patient, or of no account.",
+    )
     expires_in_seconds = serializers.IntegerField(
-        required=False, min_value=1, max_value=_LONGEST_LIFE, help_text="After that it is a tombstone."
+        required=False,
+        min_value=1,
+        max_value=_LONGEST_LIFE,
+        help_text="After that it is a tombstone. Refused in clinical conversations.",
     )
     mentions = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=MOST_MENTIONS, help_text="Besides who is named."
@@ -143,7 +155,7 @@ class ThreadIn(Shape):
 
 class EditsIn(Shape):
     message_id = serializers.UUIDField()
-    cursor = serializers.CharField(required=False)
+    cursor = cursor_field()
     limit = limit_field()
 
 

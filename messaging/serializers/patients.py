@@ -2,14 +2,14 @@
 
 from rest_framework import serializers
 
-from core.shapes import Shape
+from core.shapes import Shape, cursor_field
 from messaging.serializers.fields import limit_field
 from messaging.serializers.messages import MessageOut
 
 
 class ConsultationsIn(Shape):
     record_id = serializers.UUIDField()
-    cursor = serializers.CharField(required=False)
+    cursor = cursor_field()
     limit = limit_field()
 
 

@@ -3,8 +3,8 @@
 The patient is told by the server itself, in the same transaction. Covering staff read what is written while they
 cover: what was said before they came is between the two, unless the provider has set the conversation's `history` to
 `all`. At the end nothing needs to happen for it to be over: a stay whose end has come counts for nothing wherever
-stays are read (`querysets.stays`). A job then writes it down, as a `member:left` with a number. For sockets that are
-open that is the end, which while a worker runs is at most some ten seconds late; nothing above it reaches them.
+stays are read (`querysets.stays`), and open sockets lose the conversation at that moment (`realtime.polling`). A job
+then writes it down, as a `member:left` with a number.
 """
 
 from collections.abc import Sequence

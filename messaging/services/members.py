@@ -12,7 +12,7 @@ from messaging import policies, querysets
 from messaging.models import Conversation, Membership
 from messaging.models.conversation import Kind
 from messaging.models.membership import Role
-from messaging.opening import people_named, require_enabled
+from messaging.opening import people_named, require_enabled, require_welcome
 from messaging.policies import Pair
 from messaging.services.conversations import close
 from messaging.services.cover import add_cover
@@ -65,7 +65,8 @@ def add_members(
 
     To a clinical conversation that is covering staff, until a date (`cover`). All of them come in or nobody does. Who
     is in already stays what they are. Raises NotFound for people the actor may not know of, Forbidden for accounts
-    that are disabled and for a role the actor may not give, Conflict for somebody who was banned, ConversationFull.
+    that are disabled, for people with whom the actor may not start a conversation, or where one of the two has blocked
+    the other, and for a role the actor may not give, Conflict for somebody who was banned, ConversationFull.
     """
     if subject.conversation.kind == Kind.CLINICAL:
         return add_cover(actor, subject, user_ids, role=role, until=until)
@@ -83,6 +84,7 @@ def add_members(
         if any(stay.is_blocked for stay in known.values()):
             raise Conflict("Somebody among them was banned from this room.")
         require_enabled(newcomers)
+        require_welcome(actor, newcomers)
         require_seats(membership.conversation, len(newcomers))
         user_ids = [person.id for person in newcomers]
         added = seat(actor, stream, membership.conversation, user_ids, role=role or Role.MEMBER) if newcomers else []

@@ -1,6 +1,6 @@
 """Reading. Whatever shows text or names is recorded before it is given away (`messaging.viewing`)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -85,13 +85,25 @@ def list_conversations(
 def read_conversation(*, actor: Actor, subject: Membership) -> Wire:
     """One conversation as the actor sees it. Recorded, because it has a preview."""
     wire = conversation_for(actor, subject.conversation_id)
-    record_now([_looked_at(actor, subject)])
+    record_now([_looked_at(actor, subject.conversation_id)])
     return wire
 
 
 def conversation_for(actor: Actor, conversation_id: UUID) -> Wire:
-    """A conversation the actor was just found to have to do with, as they see it."""
-    [wire] = _with_last_messages(actor, [querysets.conversation_row(actor.id, conversation_id)])
+    """A conversation of the actor's as they see it; raises NotFound when they are no member of it any more."""
+    row = querysets.conversation_row(actor.id, conversation_id)
+    if row.role is None:
+        raise querysets.not_found(conversation_id)
+    [wire] = _with_last_messages(actor, [row])
+    return wire
+
+
+def opened_conversation_for(actor: Actor, conversation_id: UUID) -> Wire:
+    """The same of one that the actor has opened, perhaps for others: that they saw it is recorded then."""
+    row = querysets.conversation_row(actor.id, conversation_id)
+    [wire] = _with_last_messages(actor, [row])
+    if row.role is None:
+        record_now([_looked_at(actor, conversation_id)])
     return wire
 
 
@@ -107,14 +119,14 @@ def read_members(*, actor: Actor, subject: Membership, blocked: bool = False) ->
     """
     if blocked:
         policies.can_see_banned(subject)
-    found = querysets.banned_from if blocked else querysets.members_of
-    members = [member_out(membership) for membership in found(subject.conversation_id)]
-    record_now([_looked_at(actor, subject)])
-    return {"results": members, "nextCursor": None}
+        found: Iterable[Membership] = querysets.banned_from(subject.conversation_id)
+    else:
+        found = querysets.members_shown_to(subject)
+    record_now([_looked_at(actor, subject.conversation_id)])
+    return {"results": [member_out(membership) for membership in found], "nextCursor": None}
 
 
-def _looked_at(actor: Actor, membership: Membership) -> EntryDraft:
-    conversation_id = membership.conversation_id
+def _looked_at(actor: Actor, conversation_id: UUID) -> EntryDraft:
     return EntryDraft("conversation.viewed", actor, object_id=conversation_id, conversation_id=conversation_id)
 
 
@@ -138,7 +150,8 @@ def _history(
 
 def _events(actor: Actor, conversation_id: UUID, after: int, limit: int) -> tuple[Wire, list[EntryDraft]]:
     seen = querysets.sight_of(actor.id, conversation_id)
-    events = streams.read([(conversation_id, max(after, seen.first_seq - 1), None)], limit)
+    # Not beyond the head they were a member at: what is later may be later than their removal.
+    events = streams.read([(conversation_id, max(after, seen.first_seq - 1), seen.head_seq)], limit)
     frames = streams.visible_from(streams.frames(events), seen.first_seq)
     messages = [frame["data"] for frame, event in zip(frames, events, strict=True) if event.message_id is not None]
     read = [message for message in messages if message["seq"] >= seen.first_seq]

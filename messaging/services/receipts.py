@@ -22,7 +22,8 @@ _MOVES = {Watermark.DELIVERED: (Watermark.DELIVERED,), Watermark.READ: (Watermar
 def mark_read(*, actor: Actor, subject: Membership, seq: int) -> Membership:
     """Everything up to `seq` has been read, and so has arrived. A lower `seq` than before changes nothing.
 
-    Everybody hears `message:read`, also the actor's other devices. Raises SeqOutOfRange above the head of the
+    Everybody hears `message:read`, also the actor's other devices; where one of two has blocked the other only those
+    devices do. Raises SeqOutOfRange above the head of the
     conversation and below what the actor may see of it.
     """
     return _move(actor, subject, Watermark.READ, seq)
@@ -42,8 +43,12 @@ def mark_delivered(*, actor: Actor, subject: Membership, seq: int) -> Membership
 
 
 def read_receipts(*, actor: Actor, subject: Membership) -> Wire:
-    """How far messages have arrived at each present member, and how far each has read."""
-    return {"results": [receipt_out(membership) for membership in querysets.members_of(subject.conversation_id)]}
+    """How far messages have arrived at each present member, and how far each has read.
+
+    Where one of two has blocked the other: how far the other was when the block came.
+    """
+    members = querysets.members_shown_to(subject)
+    return {"results": [receipt_out(membership) for membership in members]}
 
 
 def read_message_receipts(*, actor: Actor, subject: MessageRow) -> Wire:
@@ -51,7 +56,7 @@ def read_message_receipts(*, actor: Actor, subject: MessageRow) -> Wire:
 
     That is: of those who were members when it was sent and are still, without its sender. In rooms there are no times.
     """
-    return {"results": [receipt_out(receipt) for receipt in querysets.receipts_for(subject)]}
+    return {"results": [receipt_out(receipt) for receipt in querysets.receipts_for(subject, actor.id)]}
 
 
 def count_unread(*, actor: Actor, subject: Actor) -> Wire:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from core.rest import query_bool, query_int
 from messaging import serializers as shapes
 from messaging.events import conversations as events
-from messaging.views.base import FORBIDDEN, FULL, LIMIT, MISSING, Route, documented, perform, with_path
+from messaging.views.base import FORBIDDEN, FULL, LIMIT, MISSING, Route, created, documented, perform, with_path
 
 _LIST = [
     OpenApiParameter("kind", str, description="Only conversations of this kind."),
@@ -38,7 +38,12 @@ class ConversationsView(Route):
     @documented(
         events.create,
         request=shapes.ConversationIn,
-        responses={201: shapes.ConversationOut, 200: shapes.ConversationOut, **FORBIDDEN, **MISSING, **FULL},
+        responses={
+            **created(shapes.ConversationOut, "It was opened now.", "There was this one, and you are in it."),
+            **FORBIDDEN,
+            **MISSING,
+            **FULL,
+        },
     )
     def post(self, request: Request) -> Response:
         opened = events.create.run(self.actor, request.data)

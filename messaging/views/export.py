@@ -19,11 +19,6 @@ class _ExportDescription(ApiView):
     @documented(
         events.export,
         responses={(200, _ZIP): OpenApiTypes.BINARY},
-        description=(
-            "My profile, devices and blocks, the conversations I belong to, every message I may see there, my "
-            "receipts, reactions, reports, and where I am named: each a file of one JSON object a line, with the "
-            "fields they have elsewhere. Made while it is sent; a file that no program opens was cut off on its way."
-        ),
     )
     def get(self, request: Request) -> None:
         """Documentation only."""

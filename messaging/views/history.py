@@ -20,6 +20,7 @@ from messaging.views.base import (
     FORBIDDEN,
     LIMIT,
     TOO_LARGE,
+    created,
     documented,
     number,
     with_path,
@@ -38,7 +39,12 @@ class _MessagesDescription(ApiView):
     @documented(
         events.send,
         request=shapes.MessageBody,
-        responses={201: shapes.SentOut, 200: shapes.SentOut, **FORBIDDEN, **CONFLICT, **TOO_LARGE},
+        responses={
+            **created(shapes.SentOut, "It was stored now.", "This `clientMessageId` had been stored before."),
+            **FORBIDDEN,
+            **CONFLICT,
+            **TOO_LARGE,
+        },
     )
     def post(self, request: Request, conversation_id: UUID) -> None:
         """Documentation only."""

@@ -9,7 +9,18 @@ from rest_framework.response import Response
 from core.rest import query_bool
 from messaging import serializers as shapes
 from messaging.events import members as events
-from messaging.views.base import FORBIDDEN, FULL, LAST_OWNER, MISSING, Route, documented, perform, with_path
+from messaging.views.base import (
+    BANNED,
+    FORBIDDEN,
+    FULL,
+    LAST_OWNER,
+    MISSING,
+    Route,
+    created,
+    documented,
+    perform,
+    with_path,
+)
 
 _BLOCKED = OpenApiParameter("blocked", bool, description="Those who were banned instead; for owner and moderators.")
 
@@ -26,7 +37,12 @@ class MembersView(Route):
     @documented(
         events.add,
         request=shapes.NewMembersBody,
-        responses={201: shapes.MembersOut, 200: shapes.MembersOut, **FORBIDDEN, **MISSING, **FULL},
+        responses={
+            **created(shapes.MembersOut, "They belong to it now.", "All of them did already."),
+            **FORBIDDEN,
+            **MISSING,
+            **BANNED,
+        },
     )
     def post(self, request: Request, conversation_id: UUID) -> Response:
         added = events.add.run(self.actor, with_path(request.data, conversationId=conversation_id))

@@ -18,6 +18,7 @@ from messaging.views.base import (
     MISSING,
     TOO_LARGE,
     Route,
+    created,
     documented,
     number,
     with_path,
@@ -70,7 +71,13 @@ class ForwardView(Route):
     @documented(
         events.forward,
         request=shapes.ForwardBody,
-        responses={201: shapes.SentOut, 200: shapes.SentOut, **FORBIDDEN, **MISSING, **CONFLICT, **GONE},
+        responses={
+            **created(shapes.SentOut, "It was sent now.", "This `clientMessageId` had been sent before."),
+            **FORBIDDEN,
+            **MISSING,
+            **CONFLICT,
+            **GONE,
+        },
     )
     def post(self, request: Request, message_id: UUID) -> Response:
         response = self.ask(events.forward, request.data, messageId=message_id)
@@ -82,7 +89,12 @@ class ReportView(Route):
     @documented(
         events.report,
         request=shapes.ReportBody,
-        responses={201: shapes.ReportOut, 200: shapes.ReportOut, **FORBIDDEN, **GONE, **TOO_LARGE},
+        responses={
+            **created(shapes.ReportOut, "It was reported now.", "You had reported it before; nothing has changed."),
+            **FORBIDDEN,
+            **GONE,
+            **TOO_LARGE,
+        },
     )
     def post(self, request: Request, message_id: UUID) -> Response:
         reported = events.report.run(self.actor, with_path(request.data, messageId=message_id))

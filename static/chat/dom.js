@@ -23,6 +23,8 @@ export const button = (name, label, onclick, properties = {}) =>
 // scroll position stay. `items`: {key, …}; `fill(node, item)` gives a node its content.
 export function reconcile(parent, items, fill) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  const keys = new Set(items.map(({ key }) => key));
+  for (const [key, node] of old) if (!keys.has(key)) node.remove(); // first: what stays is then not moved and keeps focus
   items.forEach((item, index) => {
     const node = old.get(item.key) ?? element("li");
     const version = JSON.stringify(item);
@@ -30,9 +32,7 @@ export function reconcile(parent, items, fill) {
     shownAs.set(node, version);
     node.dataset.key = item.key;
     if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
-    old.delete(item.key);
   });
-  for (const node of old.values()) node.remove();
 }
 
 // A button that was focused is, after the change, the one of the same name, or the first one.
@@ -56,12 +56,13 @@ export const act = (action) => async (event) => {
   try { await action(event); } catch (error) { fail(error); }
 };
 
-// A button for what cannot be taken back: the first press asks, the second does it.
-export function confirmed(name, label, question, action) {
+// A button for what cannot be taken back: the first press asks, the second does it. `whom`: for who hears only its name.
+export function confirmed(name, label, question, action, whom = "") {
   const asks = button(name, label, act(async () => {
     if (asks.textContent === question) return action();
     asks.textContent = question;
+    asks.ariaLabel = null;
     asks.classList.add("asks");
-  }));
+  }), whom && { ariaLabel: `${label} ${whom}` });
   return asks;
 }

@@ -4,6 +4,7 @@ import { $, act, button, element, isolated, reconcile, show } from "./dom.js";
 import { textOf } from "./messages.js";
 
 const KINDS = {
+  clinical: "Clinical", direct: "Direct",
   group: "Group", public: "Public room", private: "Private room", course: "Course", study_group: "Study group",
 };
 

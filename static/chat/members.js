@@ -12,12 +12,13 @@ export function membersView(store) {
     const { userId, role, isMuted } = member, { status, customStatus = "" } = store.people.presence(userId);
     const about = [role, isMuted && "muted"].filter(Boolean).join(", ");
     const name = store.name(userId), removable = store.open.mayRemove(member);
-    return { key: userId, name, about, status, customStatus, removable };
+    return { key: userId, name, handle: `@${member.username}`, about, status, customStatus, removable };
   };
 
-  const fill = (node, { key, name, about, status, customStatus, removable }) => {
-    const remove = confirmed("remove", "Remove", "Really remove?", () => api("DELETE", `${path()}/${key}`));
-    show(node, dot(status), element("span", {}, isolated(name, "title"), isolated(customStatus, "preview")),
+  const fill = (node, { key, name, handle, about, status, customStatus, removable }) => {
+    const remove = confirmed("remove", "Remove", "Really remove?", () => api("DELETE", `${path()}/${key}`), name);
+    const who = [isolated(name, "title"), " ", isolated(handle, "handle"), isolated(customStatus, "preview")];
+    show(node, dot(status), element("span", {}, who),
       element("span", { className: "role" }, about), removable && remove);
   };
 

@@ -4,7 +4,7 @@ import { $, act, button, element, isolated, reconcile, show } from "./dom.js";
 
 const PALETTE = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 const MENTION = /(?<![\p{L}\p{N}_@.+-])@[\p{L}\p{N}](?:[\p{L}\p{N}_.-]{0,62}[\p{L}\p{N}_])?/gu;
-const LONGEST_TIMER_MS = 2 ** 31 - 1, NAMED_MOST = 10;
+const LONGEST_TIMER_MS = 2 ** 31 - 1, NAMED_MOST = 10, NAMED_BY = 60;
 const when = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 
 const isGone = ({ isDeleted, expiresAt }) => Boolean(isDeleted || Date.parse(expiresAt) <= Date.now());
@@ -83,6 +83,7 @@ export function messagesView(store, { quote, renderSoon }) {
   });
   const openThread = (rootId) => act(async () => {
     acting = null;
+    $("text").focus(); // the button that was pressed goes
     await store.showThread(rootId);
   });
 
@@ -108,14 +109,16 @@ export function messagesView(store, { quote, renderSoon }) {
   const foot = (item) => {
     const { key, rootId, state, is } = item, label = threadLabel(item);
     return element("div", { className: "about state" }, state, label && button("replies", label, openThread(rootId)),
-      is.failed && button("again", "Try again", () => store.outbox.again(key)));
+      is.failed && [button("again", "Try again", () => store.outbox.again(key)), " ",
+        button("drop", "Throw away", () => { $("text").focus(); store.outbox.drop(key); })]);
   };
 
   const fill = (node, item) => {
     const { id, seq, name, text, createdAt, expiresAt, marks, quote: quoted, reactions, is } = item;
     for (const [state, on] of Object.entries(is)) node.classList.toggle(state, on);
     node.tabIndex = -1; // a jump leads here
-    const more = button("actions", "⋯", () => toggle(id), { ariaLabel: "Actions", ariaExpanded: `${item.acting}` });
+    const more = button("actions", "⋯", () => toggle(id),
+      { ariaLabel: `Actions: ${name}: ${[...text].slice(0, NAMED_BY).join("")}`, ariaExpanded: `${item.acting}` });
     const until = expiresAt && !is.quiet && element("span", {}, "until ", time(expiresAt));
     const about = element("div", { className: "about" }, isolated(name, "sender"), createdAt && time(createdAt),
       marks.map((mark) => element("span", {}, mark)), until, id && !is.quiet && !is.system && more);
@@ -143,5 +146,6 @@ export function messagesView(store, { quote, renderSoon }) {
     expireSoon(messages);
   }
 
+  log.onkeydown = ({ key }) => { if (key === "Escape" && acting) toggle(acting); };
   return renderHistory;
 }

@@ -27,6 +27,11 @@ export class Outbox {
     this.deliver();
   }
 
+  drop(clientMessageId) { // one that the server has refused
+    this.#drafts.delete(clientMessageId);
+    this.#on.changed();
+  }
+
   confirm(clientMessageId) { this.#drafts.delete(clientMessageId); }
 
   async deliver() { // after a lost connection with the same id, so that the server stores it once

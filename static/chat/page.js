@@ -121,7 +121,10 @@ $("sign-out").onclick = act(async () => {
   leave();
 });
 $("back").onclick = act(closeConversation);
-$("all-messages").onclick = act(() => store.showThread(null));
+$("all-messages").onclick = act(() => {
+  $("text").focus(); // this button goes
+  return store.showThread(null);
+});
 $("older").onclick = act(() => store.older());
 $("more").onclick = act(() => store.moreConversations());
 $("reconnect").onclick = act(() => store.connection.open());

@@ -8,8 +8,8 @@ let access = { token: "", until: 0 };
 let refreshing = null;
 
 export class WireError extends Error {
-  constructor({ code, detail, retryAfterMs }, status = 0) {
-    super(detail);
+  constructor({ code, detail, errors = [], retryAfterMs }, status = 0) {
+    super([detail, ...errors.map(({ field, message }) => `${field}: ${message}`)].join(" "));
     Object.assign(this, { code, retryAfterMs, status });
   }
 }

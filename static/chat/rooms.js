@@ -37,7 +37,7 @@ export function peopleSearch(place, label, pick) {
       clear();
       await pick(person);
     });
-    return choice("pick", person.displayName ?? person.username, person.role, picked);
+    return choice("pick", person.displayName ?? person.username, `@${person.username}, ${person.role}`, picked);
   });
 }
 

@@ -167,6 +167,45 @@ def test_neither_writes_in_the_one_they_have(
     assert write(as_ben, conversation_id).status_code == 201
 
 
+@pytest.mark.parametrize("blocker", ["ann", "ben"])
+def test_neither_hears_how_far_the_other_gets_in_it(
+    server: Server, as_ann: httpx.Client, as_ben: httpx.Client, ann: Person, ben: Person, blocker: str
+) -> None:
+    """Whether a device of theirs is on, or what they have read: that is presence by another name."""
+    place = direct(as_ann, ben).json()["id"]
+    first, second = (str(write(as_ann, place).json()["id"]) for _ in range(2))
+    as_ben.put(f"/conversations/{place}/read", json={"seq": 1})
+    before = [_known_of(ben, client, place, first, second) for client in (as_ann, as_ben)]
+    assert [one["status"] for one in before[0]] == ["read", "sent"]
+    block(*((as_ann, ben) if blocker == "ann" else (as_ben, ann)))
+    with connect(server, ann.token) as socket, connect(server, ben.token) as own:
+        for watermark in ("delivered", "read"):
+            answer = as_ben.put(f"/conversations/{place}/{watermark}", json={"seq": 2})
+            assert answer.json()[f"{watermark}Seq"] == 2
+            assert own.next_event(f"message:{watermark}")["data"]["seq"] == 2
+        socket.nothing_arrives(0.1)
+    assert _known_of(ben, as_ann, place, first, second) == before[0]
+    assert _known_of(ben, as_ben, place, first, second) != before[1], "it is theirs, and they have read it"
+    assert as_ben.get("/conversations/unread-count").json()["total"] == 0
+    unblock(*((as_ann, ben) if blocker == "ann" else (as_ben, ann)))
+    assert [one["status"] for one in _known_of(ben, as_ann, place, first, second)] == ["read", "read"]
+
+
+def _known_of(who: Person, client: httpx.Client, place: str, *messages: str) -> list[dict[str, object]]:
+    """How far they are, as far as somebody is told: with each message of the other's all that is said of it."""
+    lists = [client.get(f"/conversations/{place}/{what}").json()["results"] for what in ("members", "receipts")]
+    member, receipt = (next(one for one in results if one["userId"] == str(who.id)) for results in lists)
+    listed = client.get(f"/conversations/{place}/messages").json()["results"]
+    told = {"member": (member.get("lastReadSeq"), member.get("lastReadAt")), "receipt": receipt}
+    found = []
+    for message, one in zip(messages, listed, strict=True):
+        wire = client.get(f"/messages/{message}").json()
+        progress = {name: wire.get(name) for name in ("status", "deliveredAt", "readAt")}
+        assert progress == {name: one.get(name) for name in progress}
+        found.append(told | progress | {"of it": client.get(f"/messages/{message}/receipts").json()["results"]})
+    return found
+
+
 def test_rooms_and_clinical_conversations_stay(server: Server, rest: Rest, pat1: Person, doc1: Person) -> None:
     clinical, room = open_clinical(pat1, doc1), room_of(doc1, pat1)
     assert block(rest(pat1), doc1).status_code == 204
@@ -174,6 +213,35 @@ def test_rooms_and_clinical_conversations_stay(server: Server, rest: Rest, pat1:
         with client_for(person, server) as client:
             assert post(client, clinical).status_code == 201
             assert post(client, room).status_code == 201
+
+
+def test_neither_puts_the_other_into_a_room(
+    server: Server, rest: Rest, as_ann: httpx.Client, as_ben: httpx.Client, ann: Person, ben: Person
+) -> None:
+    """It would be a direct conversation by another name. Somebody else may put them together."""
+    third = make_person("third", "student")
+    of_ann, of_ben = room_of(ann, third), room_of(ben, third)
+    block(as_ann, ben)
+    with connect(server, ann.token) as one, connect(server, ben.token) as other:
+        refusals = [
+            answer
+            for client, who, room in ((as_ann, ben, of_ann), (as_ben, ann, of_ben))
+            for answer in (
+                client.post(f"/conversations/{room}/members", json={"userIds": [str(third.id), str(who.id)]}),
+                client.post("/conversations", json={"kind": "private", "name": "x", "memberIds": [str(who.id)]}),
+            )
+        ]
+        one.nothing_arrives(0.1)
+        other.nothing_arrives(0.1)
+    for answer in refusals:
+        assert_problem(answer, 403, "forbidden")
+    assert len({answer.json()["detail"] for answer in refusals}) == 1
+    together = rest(third).post("/conversations", json={"kind": "group", "name": "x", "memberIds": [str(ann.id)]})
+    added = rest(third).post(f"/conversations/{together.json()['id']}/members", json={"userIds": [str(ben.id)]})
+    assert added.status_code == 201
+    unblock(as_ann, ben)
+    answer = as_ben.post(f"/conversations/{of_ben}/members", json={"userIds": [str(ann.id)]})
+    assert answer.status_code == 201
 
 
 def test_a_clinical_conversation_can_still_be_opened(rest: Rest, pat1: Person, doc1: Person) -> None:

@@ -11,6 +11,7 @@ from drf_spectacular.validation import validate_schema
 
 from config.openapi import build
 from core import doors
+from core.shapes import validate
 from tests.live import Server
 
 
@@ -105,8 +106,37 @@ def references(node: Any) -> list[str]:
     return [ref for value in node for ref in references(value)] if isinstance(node, list) else []
 
 
+def test_no_two_operations_have_the_same_description(openapi: dict[str, Any]) -> None:
+    """A description that many share is a docstring that slipped in."""
+    told = [operation["description"] for _, _, operation in operations(openapi) if "description" in operation]
+    assert len(told) > 10
+    assert [text for text in told if told.count(text) > 1] == []
+
+
+def test_every_json_body_has_an_example(openapi: dict[str, Any]) -> None:
+    without = [
+        (method, path)
+        for path, method, operation in operations(openapi)
+        for body in [operation.get("requestBody", {}).get("content", {}).get("application/json")]
+        if body is not None and not body.get("examples")
+    ]
+    assert without == []
+
+
+def operations(openapi: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of each operation."""
+    return [(path, method, one) for path, methods in openapi["paths"].items() for method, one in methods.items()]
+
+
+@pytest.mark.parametrize("declared", [one for one in doors.receives.values() if one.examples], ids=lambda one: one.name)
+def test_an_example_is_what_the_server_takes(declared: doors.Receives) -> None:
+    for example in declared.examples.values():
+        assert validate(declared.schema, example)
+
+
 def test_no_words_for_programmers_are_in_the_documents(server: Server) -> None:
     for path in ("/api/schema", "/api/asyncapi"):
         text = httpx.get(server.url + path).text
         assert "serializer" not in text
         assert "x-spec-enum-id" not in text
+        assert "Documentation only" not in text

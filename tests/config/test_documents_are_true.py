@@ -251,4 +251,7 @@ def plain(node: Any, schemas: Json) -> Any:
         return node
     if "$ref" in node:
         return plain(schemas[node["$ref"].rsplit("/", 1)[1]], schemas)
+    if len(node.get("allOf", ())) == 1:  # an enumeration with a description of its own
+        [named] = node["allOf"]
+        return plain(named, schemas) | {name: value for name, value in node.items() if name != "allOf"}
     return {name: plain(value, schemas) for name, value in node.items()}

@@ -47,7 +47,7 @@ def test_an_unknown_address_is_a_problem(server: Server) -> None:
         "type": "about:blank",
         "title": "There is nothing here for you.",
         "status": 404,
-        "detail": "There is nothing here for you.",
+        "detail": "No such address: /api/schema has them all. None ends in a slash.",
         "code": "not_found",
         "requestId": answer.headers["x-request-id"],
     }

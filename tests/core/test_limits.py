@@ -92,3 +92,14 @@ def test_too_many_is_refused_with_the_time_to_wait(settings: Settings) -> None:
         limits.enforce("SEARCH", who)
     assert caught.value.retry_after_ms is not None
     assert 59_000 < caught.value.retry_after_ms <= 60_001
+    assert caught.value.detail == "Too many requests; try again in 60 s."
+
+
+@pytest.mark.parametrize(("rate", "said"), [(Rate(1, 600), "10 min"), (Rate(5, 86_400), "5 h"), (Rate(9, 1), "1 s")])
+def test_a_long_wait_is_told_in_words(settings: Settings, rate: Rate, said: str) -> None:
+    settings.LIMITS = {**settings.LIMITS, "SEARCH": rate}
+    who = uuid4()
+    for _ in range(rate.count):
+        limits.enforce("SEARCH", who)
+    with pytest.raises(RateLimited, match=rf"try again in {said}\.$"):
+        limits.enforce("SEARCH", who)

@@ -21,6 +21,7 @@ from accounts import services
 from core.actor import SYSTEM, SYSTEM_ID
 from core.limits import Rate
 from core.time import now, wire_time
+from messaging.models import Membership
 from tests.doors.asking import RANDOM
 from tests.live import Server
 from tests.messaging.rooms import add, change, created, remove
@@ -34,6 +35,7 @@ STANDINGS = {
     "p": "member",
     "s": "silenced member",
     "c": "covering colleague",
+    "l": "colleague whose cover has ended by itself",
     "b": "member who blocked the other",
     "d": "member whom the other blocked",
     "f": "removed member",
@@ -46,7 +48,7 @@ STANDINGS = {
     "a": "anonymous",
 }
 _ROLES = {
-    **dict.fromkeys("omcdfxe", "provider"),
+    **dict.fromkeys("omcldfxe", "provider"),
     **dict.fromkeys("psbn", "patient"),
     "g": "student",
     "w": "staff",
@@ -58,7 +60,7 @@ OUTSIDE = {letter: "n" if role == "patient" else "g" for letter, role in _ROLES.
 INSIDE = {"clinical": "opc", "direct": "po", "blocked": "bd", "private": "omps", "public": "omps"}
 """Who is a member of which place. The two of a direct conversation are plain members of it."""
 
-BESIDES = {"clinical": "mfgnwr", "direct": "mgnwr", "blocked": "ogwr", "private": "fxcgnwr", "public": "fxcgnwr"}
+BESIDES = {"clinical": "lmfgnwr", "direct": "mgnwr", "blocked": "ogwr", "private": "fxcgnwr", "public": "fxcgnwr"}
 """Who else is asked about it."""
 
 ELSEWHERE = {"clinical": "ompfbgnwr", "direct": "pgr", "private": "ogr", "public": "ompgnwr", "random": "ompfbgnwr"}
@@ -167,9 +169,11 @@ def _clinical(people: Mapping[str, Person], clients: Mapping[str, httpx.Client])
     place = Place(open_clinical(people["p"], people["o"]))
     if "c" in people:
         until = wire_time(now() + timedelta(days=1))
-        answered(add(clients["o"], place.id, people["c"], people["f"], until=until), 201)
-    _everybody_speaks(place, people, "opcf")
-    if "f" in people:
+        answered(add(clients["o"], place.id, *(people[letter] for letter in "clf"), until=until), 201)
+    _everybody_speaks(place, people, "opclf")
+    if "l" in people:
+        # Nobody has written it down yet.
+        Membership.objects.filter(user=people["l"].user).update(until=now() - timedelta(seconds=1))
         _done(remove(clients["o"], place.id, people["f"]))
     return place
 

@@ -105,14 +105,20 @@ def test_only_people_one_may_know_of(
     assert (role_of(classmate, room), head_of(room)) == (None, 0)
 
 
-def test_somebody_from_another_conversation_can_be_added(
-    as_student: httpx.Client, student: Person, doc1: Person
+def test_somebody_known_from_another_conversation_is_added_by_who_may_write_to_them(
+    server: Server, as_student: httpx.Client, student: Person, doc1: Person, pat1: Person
 ) -> None:
-    """Whom one shares a conversation with, whatever their role."""
+    """Sharing a conversation with them is not enough, whatever the room."""
     staff = make_person("chief", "staff")
-    room_of(staff, student, doc1)
-    room = room_of(student)
-    answered(add(as_student, room, doc1), 201)
+    room_of(staff, student, doc1, pat1)
+    room = room_of(student, staff)
+    for person in (doc1, pat1):
+        refused(add(as_student, room, person), 403, "forbidden")
+    assert head_of(room) == 0
+    promote(staff, room, "moderator")
+    with client_for(staff, server) as client:
+        answered(add(client, room, doc1, pat1), 201)
+    answered(add(as_student, room, doc1), 200)
 
 
 def test_disabled_people_are_not_added(

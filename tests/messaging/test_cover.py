@@ -1,11 +1,12 @@
 """Cover: colleagues in a clinical conversation, until a date, and the patient knows."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from django.db import transaction
 
 from core.jobs import jobs
 from core.time import now, wire_time
@@ -16,6 +17,7 @@ from tests.live import Server
 from tests.messaging.rooms import add, change, leave, members, remove, role_of, room_of, stay_of
 from tests.messaging.talking import (
     API,
+    Json,
     answered,
     contents,
     entries,
@@ -122,8 +124,31 @@ def test_after_the_end_it_is_over_though_no_worker_runs(
     assert doc2.id not in people_sharing_with(pat1.id).values_list("user_id", flat=True)
     assert doc2.id not in {begun.user_id for begun in begun_since(now() - timedelta(hours=1))}
     with connect(server, doc2.token) as socket:
+        for event, data in _events(covered, message["id"]).items():
+            assert socket.ask_raw(event, data)["error"]["code"] == "not_found", event
         send(doctor, covered, "nobody covers")
         socket.nothing_arrives(0.1)
+
+
+def _events(conversation: str, message: str) -> dict[str, Json]:
+    """What a client may say about a conversation over a socket."""
+    here, there = {"conversationId": conversation}, {"messageId": message}
+    return {
+        "conversation:join": here,
+        "conversation:join-multiple": {"conversationIds": [conversation]},
+        "conversation:active-members": here,
+        "conversation:leave": here,
+        "conversation:events": here | {"after": 0},
+        "conversation:messages": here,
+        "message:new": here | {"content": "x"},
+        "message:read": here | {"seq": 1},
+        "message:delivered": here | {"seq": 1},
+        "typing": here | {"isTyping": True},
+        "message:edit": there | {"content": "x"},
+        "message:delete": there,
+        "reaction:new": there | {"emoji": "👍"},
+        "reaction:remove": there | {"emoji": "👍"},
+    }
 
 
 def _asked(client: httpx.Client, conversation: str, message: str) -> list[httpx.Response]:
@@ -149,8 +174,10 @@ def test_the_end_is_written_down_as_an_event(
     end_due_stays()
     assert head_of(covered) == head
     with connect(server, doc2.token) as colleague, connect(server, pat1.token) as socket:
-        let_it_end(doc2, covered)
-        end_due_stays()
+        with transaction.atomic():
+            # Before any process sees that it has come.
+            let_it_end(doc2, covered)
+            end_due_stays()
         end_due_stays()
         for one in (colleague, socket):
             event = one.next_event("member:left")
@@ -194,13 +221,33 @@ def test_a_later_end_takes_the_place_of_the_earlier(
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("change", ["from the beginning", "brought forward", "put off"])
+def test_open_sockets_end_when_it_comes(
+    server: Server, c1: str, doctor: httpx.Client, patient: httpx.Client, doc2: Person, change: str
+) -> None:
+    """Not when somebody has written it down, and not before: also where the end was changed meanwhile."""
+    first, then = {"from the beginning": (2, 2), "brought forward": (60, 2), "put off": (2, 4)}[change]
+    with connect(server, doc2.token) as colleague:
+        answered(add(doctor, c1, doc2, until=soon(seconds=first)), 201)
+        if first != then:
+            answered(add(doctor, c1, doc2, until=soon(seconds=then)))
+        while (frame := colleague.next_event())["event"] != "conversation:removed":
+            assert frame["event"] != "member:left"
+        until = stay_of(doc2, c1).until
+        assert until is not None
+        assert until <= now()
+        send(patient, c1, "nobody covers")
+        colleague.nothing_arrives(0.1)
+    assert stay_of(doc2, c1).left_seq is None
+
+
+@pytest.mark.core
 def test_open_sockets_end_too_though_nobody_ends_the_stay(
     server: Server, covered: str, doctor: httpx.Client, doc2: Person
 ) -> None:
-    """Without a worker: the next sweep takes the conversation away."""
+    """Without a worker: every process looks for ends that have come."""
     with connect(server, doc2.token) as colleague:
         let_it_end(doc2, covered)
-        server.sweep()
         assert colleague.next_event("conversation:removed")["data"] == {"conversationId": covered}
         send(doctor, covered, "not for you")
         colleague.nothing_arrives()
@@ -257,6 +304,21 @@ def test_cover_ends_within_ninety_days(
     problem = refused(add(doctor, c1, doc2, **({} if end is None else {"until": end})), 400, "invalid")
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [("until", code)]
     assert (head_of(c1), role_of(doc2, c1)) == (0, None)
+
+
+def test_the_end_says_by_which_clock(doctor: httpx.Client, c1: str, doc2: Person) -> None:
+    """Else a provider's local time would be taken for another, and the patient told so."""
+    at = (now() + timedelta(days=3)).replace(microsecond=0)
+    for vague in (
+        at.date().isoformat(),
+        f"{at:%Y-%m-%dT%H:%M:%S}",
+        f"{at:%Y-%m-%d %H:%M:%S}Z",
+        f"{at:%Y-%m-%dT%H:%M}Z",
+    ):
+        refused(add(doctor, c1, doc2, until=vague), 400, "invalid")
+    local = at.astimezone(timezone(timedelta(hours=2)))
+    [stay] = answered(add(doctor, c1, doc2, until=local.isoformat()), 201)["results"]
+    assert stay["until"] == wire_time(at)
 
 
 def test_only_providers_cover(doctor: httpx.Client, c1: str, pat1: Person, pat2: Person, doc1: Person) -> None:

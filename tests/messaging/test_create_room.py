@@ -172,11 +172,26 @@ def test_only_people_one_may_know_of_can_be_put_into_it(server: Server, student:
     assert [str(entry.object) for entry in entries("access.denied", student)] == [str(pat1.id), RANDOM]
 
 
-def test_whom_one_shares_a_conversation_with_can_be(server: Server, doc1: Person, pat1: Person, staff: Person) -> None:
+def test_whom_one_may_write_to_can_be_and_writes_there(
+    server: Server, doc1: Person, pat1: Person, staff: Person
+) -> None:
     with client_for(staff, server) as client:
         room = created(client, kind="group", name="Case meeting", memberIds=[str(pat1.id), str(doc1.id)])
     with client_for(pat1, server) as client:
         send(client, room["id"], "Thank you for having me.")
+
+
+@pytest.mark.parametrize("kind", ["group", "private", "study_group"])
+def test_sharing_a_conversation_is_not_enough(
+    server: Server, student: Person, classmate: Person, pat1: Person, doc1: Person, staff: Person, kind: str
+) -> None:
+    """A room of two is a conversation: who may not begin one with somebody does not by calling it a room."""
+    room_of(staff, student, pat1, doc1)
+    with client_for(student, server) as client:
+        for other in (pat1, doc1):
+            ids = [str(classmate.id), str(other.id)]
+            refused(create(client, kind=kind, name="x", memberIds=ids), 403, "forbidden")
+    assert Conversation.objects.count() == 1
 
 
 def test_nobody_is_in_it_twice(server: Server, student: Person, classmate: Person) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from messaging.models import Message
 from realtime.hub import hub
 from tests.live import Server
 from tests.messaging.rooms import room_of
@@ -137,3 +138,34 @@ def test_once_it_is_closed_again_it_is_not(
         server.sees(lambda: 1 not in hub.sockets_of(newcomer.id)[0].feeds.values())
         edit(as_teacher, secret, "secret of today")
         shows_nothing(heard_edit(new), secret)
+
+
+@pytest.mark.parametrize("what", ["deleted", "unopenable"])
+def test_a_tombstone_is_told_like_any_other_change_of_the_past(
+    server: Server,
+    newcomer: Person,
+    as_newcomer: httpx.Client,
+    room: str,
+    secret: Json,
+    as_teacher: httpx.Client,
+    what: str,
+) -> None:
+    """Live, in a replay, and to whoever asks: not that it was answered, nor when it was edited."""
+    with connect(server, newcomer.token) as new:
+        head = send(as_teacher, room, "an answer", threadRootId=secret["id"])["seq"]
+        edit(as_teacher, secret, "secret of today")
+        if what == "deleted":
+            answered(as_teacher.delete(f"{API}/messages/{secret['id']}"))
+        else:
+            Message.objects.filter(id=secret["id"]).update(body=b"not sealed")
+        new.next_event("message:new")
+        live = [new.next_event() for _ in range(2 if what == "deleted" else 1)]
+        resume = {"epoch": new.hello["epoch"], "cursors": {room: head}}
+    asked = answered(as_newcomer.get(f"{API}/conversations/{room}/events", params={"after": head}))["results"]
+    with connect(server, newcomer.token, resume=resume) as again:
+        replayed = [again.next_event() for _ in live]
+    assert live == replayed == asked
+    told = [frame["data"] for frame in live]
+    assert all(data == told[0] for data in told)
+    assert told[0].keys().isdisjoint({"editedAt", "deletedAt", "contentError", "threadRootId", "clientMessageId"})
+    assert (told[0]["threadCount"], told[0]["isEdited"], told[0]["reactions"]) == (0, False, [])

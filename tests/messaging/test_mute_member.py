@@ -34,6 +34,24 @@ def test_a_muted_member_reads_and_does_not_write(
     ]
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("role", ["moderator", "owner"])
+def test_a_muted_moderator_says_nothing_by_what_the_room_is_called_either(
+    as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person, classmate: Person, role: str
+) -> None:
+    """They moderate all the same."""
+    room = room_of(teacher, student, classmate)
+    promote(student, room, role)
+    answered(change(as_teacher, room, student, isMuted=True))
+    head = head_of(room)
+    for words in ({"name": "Still here"}, {"description": "I still speak"}, {"tags": ["me"]}):
+        refused(as_student.patch(f"/api/v1/conversations/{room}", json=words), 403, "forbidden")
+    assert head_of(room) == head
+    answered(change(as_student, room, classmate, isMuted=True))
+    answered(change(as_teacher, room, student, isMuted=False))
+    answered(as_student.patch(f"/api/v1/conversations/{room}", json={"name": "Back"}))
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "allowed"),
     [

@@ -183,6 +183,8 @@ def test_who_has_the_right_brings_two_others_together(
     assert (made["myRole"], made["memberCount"]) == (None, 2)
     assert answered(open_it(admin, clinical(pat1, doc1)), 200)["id"] == made["id"]
     refused(admin.get(f"/api/v1/conversations/{made['id']}"), 404, "not_found")
+    # What they are told of a conversation that is not theirs is on record, each time.
+    assert [str(entry.conv) for entry in entries("conversation.viewed")] == [made["id"]] * 2
 
 
 def test_staff_need_the_right_for_that(server: Server, pat1: Person, doc1: Person) -> None:

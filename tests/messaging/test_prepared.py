@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models import QuerySet
 
+from core.prepared import Prepared, Row
 from messaging.models import Membership, Message
-from messaging.prepared import Prepared, Row
 from tests.messaging.talking import say
 from tests.people import Person
 

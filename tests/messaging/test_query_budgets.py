@@ -106,6 +106,22 @@ def test_a_replay_of_everything_costs_a_fixed_number(pat1: Person, doc1: Person,
     assert few == cost(ask) == 10
 
 
+def test_a_thread_whose_root_is_often_edited(pat1: Person, doc1: Person, c1: str) -> None:
+    """How long it was at each edit is one question, which does not get longer with them."""
+    adorn(pat1, doc1, c1, 1)
+    root = querysets.page(pat1.id, UUID(c1), None, 0, 1)[0]
+    ask = get(pat1, f"conversations/{c1}/events?limit=200")
+    asked = []
+    for number in range(1, 31):
+        services.edit_message(actor=pat1.actor, subject=root, content=f"edit {number}")
+        if number in {1, 30}:
+            ask()
+            with statements() as found:
+                ask()
+            asked.append([len(statement) for statement in found])
+    assert asked[0] == asked[1]
+
+
 def adorn(one: Person, other: Person, conversation_id: str, count: int) -> None:
     """So many messages that mention somebody, that are quoted, edited, reacted to and begin a thread."""
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
-from messaging.querysets import people_sharing_with
+from messaging import querysets, services
+from messaging.querysets import members, people_sharing_with
+from realtime import streams
 from tests.live import Server
 from tests.messaging.rooms import add, change, open_direct, promote, remove, role_of, room_of, stay_of
 from tests.messaging.talking import (
@@ -222,3 +225,58 @@ def _error(socket: Client, event: str, data: dict[str, Any]) -> dict[str, Any]:
 def _epoch(server: Server, person: Person) -> str:
     with connect(server, person.token) as socket:
         return str(socket.hello["epoch"])
+
+
+READINGS = {
+    "conversation_row": "",
+    "members_shown_to": "/members",
+    "members_of": "/receipts",
+    "sight_of": "/messages",
+}
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("query", READINGS)
+def test_who_is_removed_while_they_ask_gets_nothing_from_after_it(
+    as_student: httpx.Client, teacher: Person, student: Person, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Having found the conversation, before reading it: the removal comes in between."""
+    room = room_of(teacher, student)
+    module = members if query == "members_of" else querysets
+    _just_before(monkeypatch, module, query, lambda: _removed(teacher, room, student))
+    refused(as_student.get(f"{API}/conversations/{room}{READINGS[query]}"), 404, "not_found")
+
+
+@pytest.mark.core
+def test_who_is_removed_while_they_ask_for_events_gets_none_from_after_it(
+    as_student: httpx.Client, teacher: Person, student: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = room_of(teacher, student)
+    say(teacher, room, "for both")
+
+    def go_on() -> None:
+        _removed(teacher, room, student)
+        say(teacher, room, "for one")
+
+    _just_before(monkeypatch, streams, "read", go_on)
+    told = answered(as_student.get(f"{API}/conversations/{room}/events"))
+    assert ([event["seq"] for event in told["results"]], told["headSeq"]) == ([1], 1)
+    assert head_of(room) == 3
+
+
+def _just_before(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, happens: Callable[[], None]) -> None:
+    """Once, when this is called the first time."""
+    original, done = getattr(module, name), list[bool]()
+
+    def wrapped(*args: Any, **named: Any) -> Any:
+        if not done:
+            done.append(True)
+            happens()
+        return original(*args, **named)
+
+    monkeypatch.setattr(module, name, wrapped)
+
+
+def _removed(by: Person, room: str, who: Person) -> None:
+    pair = querysets.pair_of(by.id, UUID(room), who.id)
+    services.remove_member(actor=by.actor, subject=pair)

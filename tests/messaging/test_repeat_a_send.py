@@ -7,6 +7,7 @@ import pytest
 
 from messaging.models import Message
 from tests.live import Server
+from tests.messaging.rooms import add, leave, room_of
 from tests.messaging.talking import (
     answered,
     entries,
@@ -14,6 +15,7 @@ from tests.messaging.talking import (
     post,
     refused,
     reply_to,
+    same_but_for_the_request_id,
     send,
 )
 from tests.people import Person
@@ -115,3 +117,27 @@ def test_a_repeat_of_what_cannot_be_opened_is_told_so(patient: httpx.Client, c1:
     Message.objects.filter(id=message["id"]).update(type="file")
     again = answered(post(patient, c1, "once", clientMessageId="k"), 200)
     assert (again["id"], again["content"], again["contentError"]) == (message["id"], None, "undecryptable")
+
+
+@pytest.mark.core
+def test_a_repeat_of_what_was_sent_in_an_earlier_stay_tells_nothing_of_it(
+    as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person
+) -> None:
+    """Who came back may not see what happened to it while they were away, nor whether anything did."""
+    room = room_of(teacher, student)
+    untouched, changed = (send(as_student, room, "once", clientMessageId=key) for key in ("k1", "k2"))
+    assert leave(as_student, room).status_code == 204
+    answered(as_teacher.delete(f"/api/v1/messages/{changed['id']}"))
+    answered(add(as_teacher, room, student), 201)
+    head = head_of(room)
+    told = [
+        same_but_for_the_request_id(
+            refused(post(as_student, room, text, clientMessageId=key), 409, "idempotency_conflict")
+        )
+        for key in ("k1", "k2")
+        for text in ("once", "something else")
+    ]
+    assert all(one == told[0] for one in told)
+    refused(as_student.get(f"/api/v1/messages/{untouched['id']}"), 404, "not_found")
+    assert head_of(room) == head
+    send(as_student, room, "once", clientMessageId="k3")

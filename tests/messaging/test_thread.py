@@ -114,6 +114,8 @@ def test_no_thread_begins_where_none_can_with_the_same_bytes(
     assert same_but_for_the_request_id(*problems)
     assert "secret" not in str(problems)
     assert head_of(c1) == head
+    denied = [(str(entry.object), entry.reason) for entry in entries("access.denied")]
+    assert denied == [(other, "invalid_reference") for other in others], "whoever tries ids is on record"
 
 
 def test_what_was_said_before_one_came_begins_no_thread(

@@ -165,6 +165,18 @@ def test_a_half_written_message_stays_with_its_conversation(window: OpenWindow, 
     expect(patient.page.get_by_label("Message", exact=True)).to_have_value("only for one of them")
 
 
+def test_what_the_server_refuses_to_store_can_be_thrown_away(window: OpenWindow, conversation: str) -> None:
+    patient = window().sign_in(PATIENT)
+    patient.open(PROVIDER)
+    patient.write("x" * 5001)
+    expect(patient.page.locator("#messages .failed")).to_contain_text("at most 5000 characters")
+    patient.press("Throw away")
+    patient.shows()
+    patient.write("shorter")
+    patient.shows("shorter")
+    patient.nothing_waits()
+
+
 def test_the_page_fits_a_small_phone_and_works_by_keyboard(
     window: OpenWindow, as_doc1: httpx.Client, conversation: str
 ) -> None:

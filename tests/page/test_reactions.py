@@ -76,3 +76,24 @@ def test_the_keyboard_reaches_everything_and_stays_where_it_was(
     patient.page.keyboard.press("Enter")
     expect(reaction).to_have_text(["🎉 2", f"{THUMB} 1"])
     expect(actions).to_be_focused()  # where it was chosen from is gone
+    actions.press("Enter")
+    actions.press("Escape")
+    expect(actions).to_have_attribute("aria-expanded", "false")
+    expect(actions).to_be_focused()
+
+
+def test_the_button_for_actions_says_whose_message_it_is_about(
+    window: OpenWindow, as_doc1: httpx.Client, conversation: str
+) -> None:
+    """To those who hear its name; to those who see it by its place, which is beside the line and on none of its own."""
+    for text in ("Good morning", "See you on Monday"):
+        say(as_doc1, conversation, text)
+    patient = window(width=360).sign_in(PATIENT)
+    patient.open(PROVIDER)
+    for text in ("Good morning", "See you on Monday"):
+        actions = patient.page.get_by_role("button", name=f"Actions: {PROVIDER.name}: {text}", exact=True)
+        place, words = actions.bounding_box(), patient.message(text).locator(".sender").bounding_box()
+        assert place is not None
+        assert words is not None
+        assert place["y"] <= words["y"] < place["y"] + place["height"]
+        assert min(place["width"], place["height"]) >= 24  # WCAG 2.2, 2.5.8

@@ -103,9 +103,12 @@ def test_a_thread_is_begun_at_any_message(window: OpenWindow, as_doc1: httpx.Cli
     patient.open(PROVIDER)
     patient.act_on("one", "Thread")
     patient.shows("one")
+    box = patient.page.get_by_label("Message", exact=True)
+    expect(box).to_be_focused()  # the button that was pressed is gone
     patient.write("about one")
     patient.shows("one", "about one")
     until(patient, lambda: contents(as_doc1, conversation) == ["one", "two", "about one"])
     patient.press("All messages")
+    expect(box).to_be_focused()
     expect(patient.message("one").get_by_role("button", name="1 reply")).to_be_visible()
     expect(patient.message("about one").get_by_role("button", name="in a thread")).to_be_visible()

@@ -61,6 +61,8 @@ class Room:
     stays: list[Stay] = field(default_factory=list)
     messages: dict[int, Message] = field(default_factory=dict)
     details: dict[str, object] = field(default_factory=dict)
+    told: dict[str, tuple[int, int]] | None = None
+    """While one of two has blocked the other: how far each was when that began, as the other knows them."""
 
     # Who is there.
 
@@ -175,6 +177,18 @@ class Room:
         stay = self._stay(user)
         stay.delivered = max(stay.delivered, seq)
 
+    def block(self, blocked: bool) -> None:
+        """Whether the two of a direct conversation are told from now on how far the other gets."""
+        if not blocked:
+            self.told = None
+        elif self.told is None:
+            self.told = {stay.user: (stay.delivered, stay.read) for stay in self.stays}
+
+    def known(self, stay: Stay, to: str) -> tuple[int, int]:
+        """How far the messages have arrived there and were read, as this person knows it."""
+        told = self.told if self.told is not None and stay.user != to else {}
+        return told.get(stay.user, (stay.delivered, stay.read))
+
     def unread(self, stay: Stay) -> list[Message]:
         """Of others, there, above the watermark and in the range that may be seen."""
         lowest = max(stay.read + 1, self.first_seq(stay))
@@ -189,13 +203,13 @@ class Room:
 
     def status(self, message: Message) -> str:
         """As its sender sees it: of everybody who was there when it was sent, without who has left since."""
-        for status, watermark in (("read", "read"), ("delivered", "delivered")):
+        for status, watermark in (("read", 1), ("delivered", 0)):
             waited_for = [
                 stay
                 for stay in self.stays
                 if stay.user != message.sender and stay.joined <= message.seq and stay.covers(message.seq)
             ]
-            behind = [stay for stay in waited_for if getattr(stay, watermark) < message.seq]
+            behind = [stay for stay in waited_for if self.known(stay, message.sender)[watermark] < message.seq]
             if len(behind) < len(waited_for) and all(stay.left is not None for stay in behind):
                 return status
         return "sent"

@@ -39,7 +39,10 @@ class RoomActions(Stage):
         details: Frame = {"name": f"Room {self.operation}"} | ({"courseId": "C1"} if kind == "course" else {})
         body = {"kind": kind, "memberIds": [player.id for player in others], **details}
         good, wire = self._rest(owner, "POST", "conversations", body)
-        assert good, wire
+        assert good != any(self._apart(owner.id, player.id) for player in others), wire
+        if not good:
+            self._refuse("open", wire)
+            return
         room = self._known(wire, kind, details)
         room.begin({owner.id: "owner"} | {player.id: "member" for player in others})
 
@@ -171,6 +174,7 @@ class RoomActions(Stage):
         self._count("block", good, answer)
         if good:
             self.blocks.add((one.id, other.id))
+            self._tell_blocked()
 
     def unblock(self) -> None:
         for one, other in [*self.blocks]:
@@ -178,3 +182,8 @@ class RoomActions(Stage):
                 good, answer = self._rest(self._player(one), "DELETE", f"users/{other}/block")
                 assert good, answer
                 self.blocks.discard((one, other))
+                self._tell_blocked()
+
+    def _tell_blocked(self) -> None:
+        for room in self.rooms.values():
+            room.block(self._blocked(room))

@@ -125,6 +125,10 @@ class Stage:
         if room.kind != "direct":
             return False
         one, other = (stay.user for stay in room.stays)
+        return self._apart(one, other)
+
+    def _apart(self, one: str, other: str) -> bool:
+        """Whether one of the two has blocked the other."""
         return (one, other) in self.blocks or (other, one) in self.blocks
 
     def _text(self) -> str:

@@ -160,7 +160,7 @@ def check(play: Play, player: Player) -> None:
         check_range(play, player, listener)
     for conversation, wire in listed.items():
         check_counts(play.rooms[conversation], mine[conversation], wire)
-        check_members(play.rooms[conversation], rest)
+        check_members(play.rooms[conversation], player.id, rest)
         check_messages(play.rooms[conversation], mine[conversation], rest)
     check_totals(play, player, rest)
 
@@ -204,13 +204,14 @@ def check_counts(room: Room, stay: Stay, wire: Frame) -> None:
     assert {name: wire.get(name) for name in FIELDS if name in room.details} == room.details
 
 
-def check_members(room: Room, rest: httpx.Client) -> None:
+def check_members(room: Room, user: str, rest: httpx.Client) -> None:
     members = taken(rest.get(f"{API}/conversations/{room.id}/members"))["results"]
     found = {one["userId"]: (one["role"], one["isMuted"], one["lastReadSeq"]) for one in members}
-    assert found == {stay.user: (stay.role, stay.is_muted, stay.read) for stay in room.present()}
+    known = {stay.user: room.known(stay, user) for stay in room.present()}
+    assert found == {stay.user: (stay.role, stay.is_muted, known[stay.user][1]) for stay in room.present()}
     receipts = taken(rest.get(f"{API}/conversations/{room.id}/receipts"))["results"]
     how_far = {one["userId"]: (one["deliveredSeq"], one["readSeq"]) for one in receipts}
-    assert how_far == {stay.user: (stay.delivered, stay.read) for stay in room.present()}
+    assert how_far == known
 
 
 def check_messages(room: Room, stay: Stay, rest: httpx.Client) -> None:
