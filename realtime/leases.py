@@ -151,6 +151,11 @@ class Leases:
                 del self._news[place]
             return [self._as_said(*place) for place in places]
 
+    def forget_news(self) -> None:
+        """Nobody else is there to be told."""
+        with self._lock:
+            self._news.clear()
+
     def has_news(self) -> bool:
         return bool(self._news)
 

@@ -48,6 +48,9 @@ NEWS_OF_LIMITS = 0.25
 BREATH = 0.02
 """Seconds between two pokes: under load what several groups have committed goes into one."""
 
+LONGEST_ANSWER = 2.0
+"""Seconds. Whoever has asked that long ago, and has heard nobody, is alone and tells nobody anything."""
+
 SIGN_OF_LIFE = 10.0
 """Seconds. A process sends at least that often, so that each knows how many there are."""
 
@@ -91,7 +94,8 @@ class Pokes:
         self._announcements: deque[tuple[Any, ...]] = deque(maxlen=_MOST_ANNOUNCEMENTS)
         self._wake = asyncio.Event()
         self._sender = uuid4().hex
-        self._began = self._asks = False
+        self._began = self._asks = self._answers = False
+        self._asked_at = math.inf
         self._look: Callable[[], None] = _nobody_looks
         self._sent_at = self._counted_at = 0.0
         self._number = 0
@@ -104,7 +108,8 @@ class Pokes:
         """From now on pokes are sent from this loop, and `look` is called when there are memberships to be found; None
         stops it, and in a process without a loop nothing is sent."""
         self._inbox.bind(loop)
-        self._look, self._began, self._asks = look, False, False
+        self._look, self._began, self._asks, self._answers = look, False, False, False
+        self._asked_at = math.inf
         self._heads.clear()
         self._announcements.clear()
         self._wake = asyncio.Event()
@@ -161,7 +166,7 @@ class Pokes:
             await layer.flush()
             await asyncio.sleep(RETRY)
             return
-        self._asks = True
+        self._asks, self._asked_at = True, time.monotonic()
         self._wake.set()
         leases.say_all()
         while True:
@@ -185,12 +190,26 @@ class Pokes:
         self._wake.set()
 
     def _batches(self) -> list[tuple[str, dict[str, Any]]]:
-        """What has gathered, by the group that is to hear it. What belongs to no stream goes to the first."""
+        """What has gathered, by the group that is to hear it. Who is alone only says that it is there."""
         shards: dict[int, dict[str, Any]] = {}
-        moment = time.monotonic()
-        if moment - self._sent_at > SIGN_OF_LIFE:
+        if time.monotonic() - self._sent_at > SIGN_OF_LIFE or self._answers:
             shards[0] = {}
             self._forget_the_dead()
+        if self._asks:
+            shards.setdefault(0, {})["asks"] = True
+        if self._is_alone():
+            buckets.collect()
+            leases.forget_news()
+        else:
+            self._add_news(shards)
+        self._heads.clear()
+        self._announcements.clear()
+        self._began = self._asks = self._answers = False
+        return [(_group(shard), poke) for shard, poke in shards.items()]
+
+    def _add_news(self, shards: dict[int, dict[str, Any]]) -> None:
+        """What belongs to no stream goes to the first group."""
+        moment = time.monotonic()
         if moment - self._counted_at >= NEWS_OF_LIMITS and (taken := buckets.collect()):
             self._counted_at = moment
             shards.setdefault(0, {})["taken"] = [(name, str(who), count) for (name, who), count in taken.items()]
@@ -204,12 +223,6 @@ class Pokes:
             shards.setdefault(0, {})["leases"] = said
             if leases.has_news():
                 self._wake.set()
-        if self._asks:
-            shards.setdefault(0, {})["asks"] = True
-        self._heads.clear()
-        self._announcements.clear()
-        self._began = self._asks = False
-        return [(_group(shard), poke) for shard, poke in shards.items()]
 
     async def _send(self, group: str, poke: dict[str, Any]) -> None:
         self._number += 1
@@ -238,6 +251,8 @@ class Pokes:
             buckets.spend(name, UUID(who), settings.LIMITS[name], count)
         leases.take(poke["from"], poke.get("leases", ()))
         if poke.get("asks"):
+            self._answers = True
+            self._wake.set()
             leases.say_all()
         if poke.get("leaves"):
             leases.forget(poke["from"])
@@ -268,6 +283,10 @@ class Pokes:
                 log.warning("the other processes can be woken again")
             else:
                 log.warning("the other processes cannot be woken, and look for themselves: %s", type(error).__name__)
+
+    def _is_alone(self) -> bool:
+        """A process that begins asks, and the others answer at once: from then on each knows of the other."""
+        return time.monotonic() - self._asked_at > LONGEST_ANSWER and not self._others()
 
     def _others(self) -> int:
         """How many processes have been heard lately."""
