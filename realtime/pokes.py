@@ -109,6 +109,7 @@ class Pokes:
         stops it, and in a process without a loop nothing is sent."""
         self._inbox.bind(loop)
         self._look, self._began, self._asks, self._answers = look, False, False, False
+        self._heard.clear()
         self._asked_at = math.inf
         self._heads.clear()
         self._announcements.clear()
@@ -197,7 +198,7 @@ class Pokes:
             self._forget_the_dead()
         if self._asks:
             shards.setdefault(0, {})["asks"] = True
-        if self._is_alone():
+        if self.is_alone():
             buckets.collect()
             leases.forget_news()
         else:
@@ -284,7 +285,7 @@ class Pokes:
             else:
                 log.warning("the other processes cannot be woken, and look for themselves: %s", type(error).__name__)
 
-    def _is_alone(self) -> bool:
+    def is_alone(self) -> bool:
         """A process that begins asks, and the others answer at once: from then on each knows of the other."""
         return time.monotonic() - self._asked_at > LONGEST_ANSWER and not self._others()
 
