@@ -29,6 +29,7 @@ def test_a_pulled_cable_loses_nothing_and_doubles_nothing(
     patient.nothing_waits()
     patient.write("after")
     patient.shows(*everything, "after")
+    patient.nothing_waits()
     assert contents(as_doc1, conversation) == [*everything, "after"]
     _forgive_the_cable(patient)
 
