@@ -9,7 +9,8 @@ to anybody's sockets.
 Nothing depends on a poke. One that is lost, doubled or late does no harm: streams that moved and memberships that began
 are found by `polling` within about a second, sessions that ended by `revocation` within 15 s, and what is lost for good
 was ephemeral. So the sender never waits long and never repeats. While Redis is away each process gives out its share of
-every limit: it does not hear what the others give.
+every limit: it does not hear what the others give. A process that is alone sends only signs of life: whoever begins
+asks who is there, and is answered at once.
 """
 
 import asyncio

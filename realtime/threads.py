@@ -62,7 +62,7 @@ def _work(function: Callable[[], R]) -> R:
 
 def _give_back(*, after: float) -> None:
     """Let the next one who needs it have this thread's connection, if it was taken so many seconds ago."""
-    # Connections here may be no second old (CONN_MAX_AGE is 0), so `close_at` is when this one was taken.
+    # CONN_MAX_AGE is 0, so Django has put into `close_at` when this one was taken.
     if connection.connection is not None and time.monotonic() - (connection.close_at or 0.0) >= after:
         connection.close()
 

@@ -23,8 +23,7 @@ def mark_read(*, actor: Actor, subject: Membership, seq: int) -> Membership:
     """Everything up to `seq` has been read, and so has arrived. A lower `seq` than before changes nothing.
 
     Everybody hears `message:read`, also the actor's other devices; where one of two has blocked the other only those
-    devices do. Raises SeqOutOfRange above the head of the
-    conversation and below what the actor may see of it.
+    devices do. Raises SeqOutOfRange above the head of the conversation and below what the actor may see of it.
     """
     return _move(actor, subject, Watermark.READ, seq)
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -27,18 +28,22 @@ def pokes_within(overheard: redis.client.PubSub, seconds: float) -> int:
     return count
 
 
-def test_who_is_alone_tells_nobody_until_somebody_joins(
-    server: Server,
-    redis_client: redis.Redis,
-    pat1: Person,
-    doc1: Person,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def alone(server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The live server has just begun, and nobody has answered it."""
     monkeypatch.setattr(module, "SIGN_OF_LIFE", float(NEVER))
     settings.POLL_INTERVAL = float(NEVER)
     server.begin_anew()
     server.sees(pokes.is_alone)
+    yield
+    settings.POLL_INTERVAL = 1.0
+    server.begin_anew()
+
+
+@pytest.mark.usefixtures("alone")
+def test_who_is_alone_tells_nobody_until_somebody_joins(
+    server: Server, redis_client: redis.Redis, pat1: Person, doc1: Person
+) -> None:
     conversation = open_clinical(pat1, doc1)
     with redis_client.pubsub() as overheard, connect(server, pat1.token) as here:
         overheard.subscribe(GROUP)
@@ -53,5 +58,3 @@ def test_who_is_alone_tells_nobody_until_somebody_joins(
             say(here, conversation, "welcome")
             assert there.next_event("message:new")["seq"] == 4
             assert pokes_within(overheard, 0.5) > 0
-    settings.POLL_INTERVAL = 1.0
-    server.begin_anew()
