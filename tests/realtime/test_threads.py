@@ -29,15 +29,22 @@ def _connected() -> object:
     return connection.connection
 
 
-def _held() -> object:
-    return connection.connection
+async def _held_by_every_thread() -> list[object]:
+    """The connection that each thread of the pool has. They wait for each other, so that each is asked once."""
+    together = threading.Barrier(settings.DATABASE_THREADS, timeout=10)
+
+    def held() -> object:
+        together.wait()
+        return connection.connection
+
+    return await asyncio.gather(*(threads.run(held) for _ in range(settings.DATABASE_THREADS)))
 
 
 async def test_a_thread_takes_a_connection_anew_after_a_while(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "LONGEST_HOLD", 600.0)
-    assert await threads.run(_connected) in await asyncio.gather(*(threads.run(_held) for _ in range(50)))
+    assert await threads.run(_connected) in await _held_by_every_thread()
     monkeypatch.setattr(threads, "LONGEST_HOLD", 0.0)
-    assert await asyncio.gather(*(threads.run(_held) for _ in range(50))) == [None] * 50
+    assert set(await _held_by_every_thread()) == {None}
 
 
 async def test_a_connection_in_doubt_is_given_back_at_once(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +59,7 @@ async def test_a_connection_in_doubt_is_given_back_at_once(database: None, monke
     for _ in range(settings.DATABASE_THREADS):
         with pytest.raises((DatabaseError, DatabaseUnavailable)):
             await threads.run(fail)
-    assert not in_doubt & set(await asyncio.gather(*(threads.run(_held) for _ in range(50))))
+    assert not in_doubt & set(await _held_by_every_thread())
 
 
 async def test_who_waits_too_long_is_told_and_the_others_go_on(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
