@@ -18,7 +18,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 
 from core.database import as_unavailable
-from core.errors import AppError, Draining, Unavailable
+from core.errors import AppError, DatabaseUnavailable, Draining, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +42,14 @@ It raises only when nothing was stored; drafts it refuses get an AppError as out
 
 
 class GroupWriter:
-    """The writer of this process. Thread-safe; started on first use, ended by `stop`."""
+    """A writer of this process. Thread-safe; started on first use, ended by `stop`.
 
-    def __init__(self, store: Store, *, most: int = 200, name: str = "writer") -> None:
-        self._store, self._most, self._name = store, most, name
+    It stores up to `most` drafts at once. A coroutine whose draft is in no group within `patience` seconds is told so
+    (DatabaseUnavailable), and the draft is dropped; without it everybody waits.
+    """
+
+    def __init__(self, store: Store, *, most: int = 200, patience: float | None = None, name: str = "writer") -> None:
+        self._store, self._most, self._patience, self._name = store, most, patience, name
         self._waiting: list[Draft] = []
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -75,9 +79,24 @@ class GroupWriter:
 
     async def store(self, draft: Draft) -> Any:
         """Submit and await the outcome. Giving up waiting does not undo the draft: it may be stored all the same."""
-        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Any] = loop.create_future()
         self._queue(draft, waiter)
-        return await waiter
+        if self._patience is None:
+            return await waiter
+        end = loop.call_later(self._patience, self._drop, draft, waiter)
+        try:
+            return await waiter
+        finally:
+            end.cancel()
+
+    def _drop(self, draft: Draft, waiter: "asyncio.Future[Any]") -> None:
+        with self._wake:
+            if draft not in self._waiting:
+                return
+            self._waiting.remove(draft)
+        if not waiter.done():
+            waiter.set_exception(DatabaseUnavailable("Too many requests wait for the database."))
 
     def stop(self, timeout: float = 5.0) -> None:
         """Store what waits, then end the thread. Drafts submitted later raise Draining; a repeat does nothing."""

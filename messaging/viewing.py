@@ -4,7 +4,6 @@ If the entry cannot be written nobody gets to see the text (AuditUnavailable). A
 its key is there has been tampered with: that is an entry of its own, besides the one about the reading.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -29,14 +28,8 @@ def viewing_of(actor: Actor, conversation_id: UUID, messages: Sequence[Wire]) ->
     return [viewed, *_alerts(actor, messages)]
 
 
-async def recorded(entries: Iterable[EntryDraft]) -> None:
-    """Wait until these entries are committed; for coroutines. Raises AuditUnavailable when they cannot be."""
-    stores = [writer.store(entry) for entry in entries]
-    await (stores[0] if len(stores) == 1 else asyncio.gather(*stores))
-
-
 def record_now(entries: Iterable[EntryDraft]) -> None:
-    """The same for threads."""
+    """Wait until these entries are committed; for threads. Raises AuditUnavailable when they cannot be."""
     for future in [writer.submit(entry) for entry in entries]:
         future.result()
 

@@ -20,7 +20,7 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 
-from audit.writer import writer
+from audit import writer
 from realtime import draining, protocol
 from realtime.direct import DirectProtocol
 from realtime.heads import BoundedHttp

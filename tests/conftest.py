@@ -19,8 +19,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgresConnec
 from httpx._transports import default
 from pytest_django import DjangoDbBlocker
 
-from audit import seals
-from audit.writer import writer
+from audit import seals, writer
 from core.limits import buckets
 from encryption.keyring import keyring
 from tests.reset import PostgresReset, Reset, SqliteReset

@@ -39,7 +39,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What this test causes: its own statements, those of threads that work for it, and those of the writer."""
+    """What this test causes: its own statements, those of threads that work for it, and those of writer and readers."""
     found: list[str] = []
     _writers.clear()
     token = _counted.set(found)
@@ -81,7 +81,7 @@ def ask(person: Person, method: str, address: str, body: object = None) -> Calla
 
 def _watched(execute: Callable[..., Any]) -> Callable[..., Any]:
     def watched_execute(cursor: Any, query: Any, *rest: Any, **more: Any) -> Any:
-        found = _counted.get() if threading.current_thread().name != "audit-writer" else _writers
+        found = _writers if threading.current_thread().name.startswith("audit-") else _counted.get()
         # The pool asks a connection for nothing at all, to see whether it is alive.
         if found is not None and query and not str(query).startswith(_UNCOUNTED):
             found.append(str(query))

@@ -5,13 +5,12 @@ from contextlib import suppress
 from typing import Self
 
 from accounts import querysets as people
-from audit.writer import EntryDraft
+from audit.writer import EntryDraft, writer
 from core.actor import Actor
 from core.errors import AppError, TokenRevoked
 from core.time import now
 from messaging.export.archive import zipped
 from messaging.export.contents import files
-from messaging.viewing import recorded
 from realtime import threads
 
 log = logging.getLogger(__name__)
@@ -64,5 +63,5 @@ class Export:
 
 async def export_data(*, actor: Actor) -> Export:
     """What the server keeps that is the actor's to see; recorded before it begins."""
-    await recorded([EntryDraft("data.exported", actor, object_id=actor.id)])
+    await writer.store(EntryDraft("data.exported", actor, object_id=actor.id))
     return Export(actor)

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from audit.writer import EntryDraft
+from audit.writer import EntryDraft, Reading, reader
 from core.actor import Actor
 from core.errors import Invalid
 from core.rest import read_cursor, sign_cursor
@@ -14,9 +15,8 @@ from messaging.models import Membership
 from messaging.rendering import Wire, conversation_out, member_out
 from messaging.rows import ConversationRow, MessageRow
 from messaging.showing import shown, shown_page
-from messaging.viewing import record_now, recorded, viewing_of
+from messaging.viewing import record_now, viewing_of
 from realtime import streams
-from realtime.threads import run
 
 _LIST = "conversations"
 
@@ -31,8 +31,7 @@ async def read_history(
     """
     if before is not None and after is not None:
         raise Invalid("Give either before or after, not both.")
-    page, entries = await run(_history, actor, conversation_id, before, after, limit)
-    await recorded(entries)
+    page: Wire = await reader.store(Reading(partial(_history, actor, conversation_id, before, after, limit)))
     return page
 
 
@@ -41,8 +40,7 @@ async def read_events(*, actor: Actor, conversation_id: UUID, after: int = 0, li
 
     Numbers the actor may not see are passed over. Recorded as `read_history` is. Raises NotFound.
     """
-    page, entries = await run(_events, actor, conversation_id, after, limit)
-    await recorded(entries)
+    page: Wire = await reader.store(Reading(partial(_events, actor, conversation_id, after, limit)))
     return page
 
 

@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import LiteralString
 
 import httpx
 import psycopg
@@ -18,7 +19,7 @@ from pytest_django import Settings
 from realtime import threads
 from tests.accounts.admin import Admin
 from tests.live import Server
-from tests.people import Person, bearer, client_for
+from tests.people import Person, bearer, client_for, open_clinical
 
 on_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no locks of tables")
 connection  # noqa: B018  the condition above reads it
@@ -34,12 +35,17 @@ def asking() -> Iterator[ThreadPoolExecutor]:
 
 
 @contextmanager
-def nobody_can_be_recognised() -> Iterator[None]:
-    """Whoever asks for a session waits: its table is locked, as by a migration that takes its time."""
+def locked(table: LiteralString) -> Iterator[None]:
+    """Whoever reads the table waits, as during a migration that takes its time."""
     with psycopg.connect(os.environ["DATABASE_URL"]) as blocker:
-        blocker.execute("LOCK TABLE accounts_loginsession IN ACCESS EXCLUSIVE MODE")
+        blocker.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield
         blocker.rollback()
+
+
+def nobody_can_be_recognised() -> AbstractContextManager[None]:
+    """Whoever asks for a session waits."""
+    return locked("accounts_loginsession")
 
 
 def wait_for(answered: list["Future[httpx.Response]"], count: int) -> list[httpx.Response]:
@@ -78,6 +84,22 @@ def test_who_finds_no_free_thread_is_told_when_to_come_again(
         assert httpx.get(server.url + "/health/live").status_code == 200
     assert sorted(one.result().status_code for one in asked) == [200] * settings.DATABASE_THREADS + [503] * turned_away
     assert ask().status_code == 200
+
+
+@on_postgres
+def test_who_waits_too_long_for_a_page_is_told_too(
+    server: Server, pat1: Person, doc1: Person, asking: ThreadPoolExecutor
+) -> None:
+    """Pages are read in groups: the first waits for the table, whoever came after it is told."""
+    page = f"{server.url}/api/v1/conversations/{open_clinical(pat1, doc1)}/messages"
+    headers = bearer(pat1)
+    with locked("messaging_message"):
+        asked = [asking.submit(httpx.get, page, headers=headers, timeout=30) for _ in range(MANY)]
+        refused = wait_for(asked, MANY - 20)
+        assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(503, "database_unavailable")}
+    statuses = [one.result().status_code for one in asked]
+    assert set(statuses) == {200, 503}
+    assert httpx.get(page, headers=headers).status_code == 200
 
 
 @on_postgres

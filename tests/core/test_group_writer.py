@@ -1,5 +1,6 @@
 """Group commit: who waits together is stored together, and one bad draft harms nobody."""
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ class Shelf:
     """Stores notes; the first group waits until `open` is set, so that others gather behind it."""
 
     open: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
     groups: list[list[str]] = field(default_factory=list)
 
     def store(self, drafts: Sequence[Note]) -> None:
+        self.reached.set()
         self.open.wait(10)
         if any(draft.text == "poison" for draft in drafts):
             raise OperationalError("the database would not have it")
@@ -95,6 +98,20 @@ def test_groups_are_bounded(writer: GroupWriter, shelf: Shelf) -> None:
     shelf.open.set()
     assert [future.result(10) for future in futures] == [str(n) for n in range(120)]
     assert max(map(len, shelf.groups)) <= 50
+
+
+async def test_who_waits_longer_than_the_patience_is_told_and_the_draft_is_dropped(shelf: Shelf) -> None:
+    writer = GroupWriter(shelf.store, patience=0.5)
+    first = asyncio.ensure_future(writer.store(Note("a")))
+    await asyncio.to_thread(shelf.reached.wait, 10)
+    with pytest.raises(DatabaseUnavailable):
+        await writer.store(Note("b"))
+    assert writer.waiting == 0
+    shelf.open.set()
+    assert await first == "A", "who is in a group is not dropped"
+    assert await writer.store(Note("c")) == "C"
+    assert shelf.groups == [["a"], ["c"]]
+    writer.stop()
 
 
 def test_stopping_stores_what_waits_and_takes_no_more(writer: GroupWriter, shelf: Shelf) -> None:

@@ -1,6 +1,7 @@
 """Reading messages: pages by number, one message, and the record of who read what."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -138,6 +139,31 @@ def test_each_page_is_one_entry_with_the_range_that_was_read(
         {"from_seq": 1, "to_seq": 20},
         {"from_seq": 19, "to_seq": 20},
     ]
+
+
+def is_reply_to(id: str, frame: dict[str, Any]) -> bool:
+    return frame.get("replyTo") == id
+
+
+def test_who_asks_at_the_same_time_gets_their_own_answer_and_entry(
+    server: Server, doc1: Person, pat1: Person, pat2: Person, c1: str
+) -> None:
+    """They are read together and recorded together; a refusal among them is one person's."""
+    say(doc1, c1, *NUMBERS[:30])
+    nothing = "01890000-0000-7000-8000-000000000000"
+    with connect(server, pat1.token) as member, connect(server, pat2.token) as stranger:
+        for n in range(10):
+            member.send({"id": f"{n}", "event": "conversation:messages", "data": {"conversationId": c1, "after": n}})
+            for place in (c1, nothing):
+                stranger.send({"id": f"{n}", "event": "conversation:messages", "data": {"conversationId": place}})
+        for n in range(10):
+            reply = member.next_frame_where(partial(is_reply_to, f"{n}"))
+            assert seqs(reply["data"]) == list(range(n + 1, 31))
+        refusals = [stranger.next_frame_where(lambda frame: "replyTo" in frame) for _ in range(20)]
+    assert {refusal["error"]["code"] for refusal in refusals} == {"not_found"}
+    read = [entry_details(entry)["from_seq"] for entry in entries("messages.viewed", pat1)]
+    assert sorted(read) == list(range(1, 11))
+    assert entries("messages.viewed", pat2) == []
 
 
 def test_one_message_is_an_entry_that_names_it(pat1: Person, doc1: Person, c1: str, patient: httpx.Client) -> None:
