@@ -5,6 +5,7 @@ COMMIT shows. A test that needs no database says so (`pytest.mark.no_database`) 
 """
 
 import functools
+import gc
 import os
 from collections.abc import Callable, Iterator
 
@@ -24,6 +25,12 @@ from core.limits import buckets
 from encryption.keyring import keyring
 from tests.reset import PostgresReset, Reset, SqliteReset
 
+LONG = (
+    *("tests/config/", "tests/deploy/", "tests/doors/", "tests/page/", "tests/promises/", "tests/realtime/"),
+    "tests/messaging/test_verify_counters.py",
+)
+"""Where the files are that take longest."""
+
 pytest_plugins = ["tests.live", "tests.people", "tests.shown"]
 
 # httpx reads the whole list of certificate authorities for every client: 28 ms, of a test that takes 100. The context
@@ -32,7 +39,18 @@ default.create_ssl_context = functools.cache(default.create_ssl_context)  # type
 
 # argon2 is slow on purpose: 190 ms of processor time for each sign-in. In this process it does the least it can; in
 # servers and commands that tests start it costs what it costs.
-Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost = 1, 64
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first: one that began last would leave the other processes nothing to do."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """What has been loaded by now stays, and need not be looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ and their role reaches none of them; `adm1` is a superuser; `dis1` is disabled. 
 them (`open_clinical`).
 """
 
+import functools
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,9 +59,15 @@ class Person:
 def make_user(username: str, role: str = "patient", **more: Any) -> User:
     """A person with the password PASSWORD; `more` as `create_user` has it."""
     user = services.create_user(actor=SYSTEM, username=username, password=None, role=role, **more)
-    user.password = make_password(PASSWORD)
+    user.password = _hash()
     user.save(update_fields=["password"])
     return user
+
+
+@functools.cache
+def _hash() -> str:
+    """Of PASSWORD, the same for everybody: a new one each would take a third of the time that people take to make."""
+    return make_password(PASSWORD)
 
 
 def make_person(username: str, role: str = "patient", **more: Any) -> Person:

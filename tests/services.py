@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
@@ -75,6 +76,7 @@ def _start(*, distributes: bool) -> None:
     # A run that is told to stop cleans up like one that is interrupted at the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _forget_the_shell()
+    _keep_bytecode()
     _set_settings()
     if distributes:
         _header.append("of each worker's own")
@@ -94,6 +96,12 @@ def _forget_the_shell() -> None:
         libpq = name.startswith("PG") and "_" not in name
         if plain in OUTSIDE or plain.startswith("LIMIT_") or libpq:
             del os.environ[name]
+
+
+def _keep_bytecode() -> None:
+    """Elsewhere, if the shell wants none beside the sources: without, every server and worker compiles them again."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(".cache/pycache").resolve())
 
 
 def _set_settings() -> None:

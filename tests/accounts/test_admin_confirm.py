@@ -11,6 +11,8 @@ from tests.accounts.admin import PEOPLE, Admin
 from tests.accounts.conftest import recorded
 from tests.people import Person, make_user
 
+pytestmark = pytest.mark.core
+
 
 def active() -> set[str]:
     return set(User.objects.filter(is_active=True).values_list("username", flat=True))

@@ -7,6 +7,8 @@ from accounts.models import User
 from tests.accounts.admin import Admin
 from tests.people import Person
 
+pytestmark = pytest.mark.core
+
 
 @pytest.mark.parametrize(
     "query",

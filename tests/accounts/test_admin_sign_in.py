@@ -7,6 +7,8 @@ from tests.accounts.admin import Admin
 from tests.accounts.conftest import Rest, assert_problem, recorded
 from tests.people import PASSWORD, Person
 
+pytestmark = pytest.mark.core
+
 
 def test_staff_sign_in_and_it_is_recorded(as_adm1: Admin, adm1: Person) -> None:
     [entry] = recorded("session.started")

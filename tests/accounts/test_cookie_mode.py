@@ -10,6 +10,8 @@ from pytest_django import Settings
 from tests.accounts.conftest import Rest, assert_problem, recorded
 from tests.people import PASSWORD, Person
 
+pytestmark = pytest.mark.core
+
 PARLEY = {"X-Parley": "1"}
 
 

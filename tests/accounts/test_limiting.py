@@ -21,6 +21,8 @@ from core.limits import Rate
 from tests.accounts.conftest import Rest, assert_problem
 from tests.people import PASSWORD, Person
 
+pytestmark = pytest.mark.core
+
 
 @pytest.fixture
 def no_cache(settings: Settings) -> None:

@@ -16,6 +16,8 @@ from core.time import now
 from realtime import wiring
 from tests.people import Person, sign_in
 
+pytestmark = pytest.mark.core
+
 
 def test_tokens_of_sessions_that_ended_a_day_ago_are_forgotten(doc1: Person, pat1: Person, pat2: Person) -> None:
     moment = now()

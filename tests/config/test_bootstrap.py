@@ -11,9 +11,10 @@ import pytest
 
 from config.bootstrap import write_environment
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 
+@pytest.mark.core
 def test_it_writes_fresh_keys_that_only_the_owner_can_read(tmp_path: Path) -> None:
     first, second = (write_environment(tmp_path / name) for name in ("a", "b"))
     assert first is not None
@@ -25,6 +26,7 @@ def test_it_writes_fresh_keys_that_only_the_owner_can_read(tmp_path: Path) -> No
     assert first.read_text() != second.read_text()
 
 
+@pytest.mark.core
 def test_a_repeat_changes_nothing(tmp_path: Path) -> None:
     first = write_environment(tmp_path)
     assert first is not None
@@ -33,6 +35,7 @@ def test_a_repeat_changes_nothing(tmp_path: Path) -> None:
     assert first.read_bytes() == before
 
 
+@pytest.mark.core
 def test_of_many_starts_at_once_one_writes_and_nothing_is_left_over(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: write_environment(tmp_path), range(16)))

@@ -14,6 +14,8 @@ from core import doors
 from core.shapes import validate
 from tests.live import Server
 
+pytestmark = pytest.mark.core
+
 
 @pytest.fixture(scope="module")
 def openapi() -> dict[str, Any]:

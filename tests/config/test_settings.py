@@ -1,6 +1,7 @@
 """T095 and its kin: with wrong settings nothing starts, and the reason names the setting, never its value."""
 
 import base64
+import functools
 import os
 import subprocess
 import sys
@@ -188,7 +189,9 @@ def test_the_parts_follow_from_where_the_data_is(changes: dict[str, str], expect
     assert shown(parts, **changes) == expected
 
 
+@functools.cache
 def deploy_check(**changes: str | None) -> str:
+    """What it reports of these settings; of the same settings always the same."""
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
     ended = subprocess.run(command, env=environment(**changes), capture_output=True, text=True, timeout=60)
     return ended.stderr + ended.stdout

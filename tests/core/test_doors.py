@@ -11,6 +11,8 @@ from core.doors import Receives, Sends, declared
 from core.errors import Forbidden, UnknownEvent
 from core.shapes import Shape
 
+pytestmark = pytest.mark.core
+
 
 class Ask(Shape):
     text = serializers.CharField()

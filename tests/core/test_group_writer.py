@@ -11,6 +11,8 @@ from django.db import OperationalError
 from core.errors import DatabaseUnavailable, Draining, Forbidden
 from core.writer import Draft, GroupWriter
 
+pytestmark = pytest.mark.core
+
 
 @dataclass(eq=False)
 class Note(Draft):

@@ -9,6 +9,8 @@ from core import limits
 from core.errors import RateLimited
 from core.limits import Buckets, Rate
 
+pytestmark = pytest.mark.core
+
 
 def test_a_rate_reads_as_count_per_seconds() -> None:
     assert Rate.parse("60/60") == Rate(60, 60)

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from core.errors import Invalid, InvalidCursor
 from core.rest import cursor_answer, page_of, query_int, read_cursor, sign_cursor
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 
 def test_a_cursor_gives_its_position_back_to_its_owner() -> None:

@@ -12,7 +12,7 @@ from core import errors
 from core.errors import AppError, FieldError
 from core.rest import as_app_error, parse_json, problem
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from rest_framework import serializers
 from core.errors import Invalid, InvalidText, TooLarge, UnknownField
 from core.shapes import Shape, TextField, camel, validate
 
+pytestmark = pytest.mark.core
+
 ROOM = "0193f0e0-0000-7000-8000-000000000001"
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from core.errors import InvalidText
 from core.text import is_plain_name, require_storable, storable
 
+pytestmark = pytest.mark.core
+
 
 @pytest.mark.parametrize("text", ["a\tb\r\nc", "K<3.5 and Na>145", "مرحبا", "👩‍👩‍👧", "e\u0301", "\u202eabc", ""])
 def test_text_of_every_script_is_storable(text: str) -> None:

@@ -39,6 +39,11 @@ class Report:
         self._asked.add(rule.label)
         self._found[rule.label, cell.column, cell.letter].add(answer.verdict)
 
+    @property
+    def whole(self) -> bool:
+        """Whether every rule was asked."""
+        return self._asked == {rule.label for rule in RULES}
+
     def text(self) -> str:
         who = ", ".join(f"{letter} {standing}" for letter, standing in STANDINGS.items())
         marks = ", ".join(f"{symbol} {code}" for code, symbol in SYMBOLS.items())

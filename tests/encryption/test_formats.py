@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from encryption import formats, vectors
 from encryption.formats import Place, Undecryptable
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 KEY = os.urandom(32)
 PLACE = Place(uuid4(), uuid4(), uuid4(), 0, "text")

@@ -13,7 +13,7 @@ from encryption import formats, vectors
 from encryption.formats import Undecryptable
 from encryption.providers import EnvironmentProvider, KeyNotDestroyed, parse_master_keys
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 

@@ -9,10 +9,11 @@ from tests.messaging.talking import answered, entries, head_of, post, refused, s
 from tests.people import Person, client_for
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
+
 RANDOM = "01890000-0000-7000-8000-000000000000"
 
 
-@pytest.mark.core
 def test_who_is_banned_is_out_and_cannot_come_back(
     server: Server, as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person
 ) -> None:
@@ -33,7 +34,6 @@ def test_who_is_banned_is_out_and_cannot_come_back(
     assert [entry.object for entry in entries("member.banned", teacher)] == [student.id]
 
 
-@pytest.mark.core
 def test_until_it_is_lifted(
     as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person
 ) -> None:

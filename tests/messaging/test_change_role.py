@@ -13,10 +13,11 @@ from tests.messaging.talking import answered, entries, entry_details, head_of, r
 from tests.people import Person, client_for, open_clinical
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
+
 RANDOM = "01890000-0000-7000-8000-000000000000"
 
 
-@pytest.mark.core
 def test_an_owner_gives_roles_and_everybody_hears_of_it(
     server: Server, as_teacher: httpx.Client, teacher: Person, student: Person, classmate: Person
 ) -> None:
@@ -39,7 +40,6 @@ def test_a_repeat_changes_nothing(as_teacher: httpx.Client, teacher: Person, stu
     assert (head_of(room), entries("member.updated")) == (0, [])
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("mine", ["moderator", "member"])
 def test_only_owners_give_roles(
     as_student: httpx.Client, teacher: Person, student: Person, classmate: Person, mine: str
@@ -52,7 +52,6 @@ def test_only_owners_give_roles(
     assert (role_of(student, room), role_of(teacher, room), head_of(room)) == (mine, "owner", 0)
 
 
-@pytest.mark.core
 def test_handing_a_room_over(server: Server, as_teacher: httpx.Client, teacher: Person, student: Person) -> None:
     room = room_of(teacher, student)
     refused(change(as_teacher, room, teacher, role="member"), 409, "conflict")

@@ -13,6 +13,8 @@ from tests.messaging.talking import API, answered, entries, refused, same_but_fo
 from tests.people import Person, client_for, make_person
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
+
 RANDOM = "01890000-0000-7000-8000-000000000000"
 
 
@@ -20,7 +22,6 @@ def delete(client: httpx.Client, room: str) -> httpx.Response:
     return client.delete(f"{API}/conversations/{room}")
 
 
-@pytest.mark.core
 def test_the_owner_closes_it_for_everybody(
     server: Server, as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person
 ) -> None:

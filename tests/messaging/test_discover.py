@@ -7,6 +7,8 @@ from tests.messaging.rooms import change, join, room_of
 from tests.messaging.talking import Json, answered, entries, entry_details, refused, say
 from tests.people import Person, client_for
 
+pytestmark = pytest.mark.core
+
 
 def found(person: Person, server: Server, **params: str) -> list[Json]:
     with client_for(person, server) as client:
@@ -19,7 +21,6 @@ def names(rooms: list[Json]) -> list[str]:
     return [room["name"] for room in rooms]
 
 
-@pytest.mark.core
 def test_open_rooms_are_found_and_others_are_not(
     server: Server, student: Person, classmate: Person, teacher: Person
 ) -> None:

@@ -11,12 +11,13 @@ from tests.messaging.talking import Json, answered, entries, entry_details, open
 from tests.people import Person, client_for
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
+
 
 def events(client: httpx.Client, conversation_id: str, **params: Any) -> Json:
     return answered(client.get(f"/api/v1/conversations/{conversation_id}/events", params=params))
 
 
-@pytest.mark.core
 def test_they_are_what_sockets_received(
     server: Server, doc1: Person, patient: httpx.Client, doctor: httpx.Client, c1: str
 ) -> None:

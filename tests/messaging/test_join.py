@@ -24,10 +24,11 @@ from tests.messaging.talking import (
 from tests.people import Person, client_for, make_person, open_clinical
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
+
 RANDOM = "01890000-0000-7000-8000-000000000000"
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("kind", ["public", "course"])
 def test_who_joins_is_a_member_and_everybody_hears_of_it(
     server: Server, teacher: Person, student: Person, kind: str
@@ -62,7 +63,6 @@ def test_a_repeat_changes_nothing(server: Server, teacher: Person, student: Pers
     assert len(entries("member.joined")) == 1
 
 
-@pytest.mark.core
 def test_a_newcomer_reads_what_the_room_lets_them_and_has_nothing_unread(
     server: Server, teacher: Person, student: Person
 ) -> None:
@@ -103,7 +103,6 @@ def test_conversations_of_two_are_not_joined_even_by_the_two(
         refused(join(client, clinical), 403, "forbidden")
 
 
-@pytest.mark.core
 def test_a_full_room_takes_nobody_in(server: Server, teacher: Person, student: Person, classmate: Person) -> None:
     room = room_of(teacher, classmate, kind="public", max_members=2)
     with client_for(student, server) as client, client_for(classmate, server) as other:

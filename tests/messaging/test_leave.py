@@ -22,10 +22,11 @@ from tests.messaging.talking import (
 from tests.people import Person, client_for, open_clinical
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
+
 RANDOM = "01890000-0000-7000-8000-000000000000"
 
 
-@pytest.mark.core
 def test_who_leaves_gets_their_leaving_and_nothing_after_it(
     server: Server, teacher: Person, student: Person, classmate: Person
 ) -> None:
@@ -56,7 +57,6 @@ def test_who_leaves_gets_their_leaving_and_nothing_after_it(
     assert [str(entry.conv) for entry in entries("member.left", student)] == [room]
 
 
-@pytest.mark.core
 def test_the_last_owner_stays_while_others_do(server: Server, teacher: Person, student: Person) -> None:
     room = room_of(teacher, student)
     with client_for(teacher, server) as client:

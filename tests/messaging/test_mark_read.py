@@ -231,7 +231,6 @@ def test_everybodys_receipts(patient: httpx.Client, doctor: httpx.Client, pat1: 
     assert marks == {str(pat1.id): (0, 0), str(doc1.id): (2, 0)}
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("room", [False, True], ids=["clinical", "room"])
 def test_unread_is_exact_while_sends_and_reads_race(
     server: Server, pat1: Person, doc1: Person, doctor: httpx.Client, c1: str, room: bool, settings: Settings

@@ -9,8 +9,9 @@ from tests.messaging.talking import answered, contents, entries, entry_details, 
 from tests.people import Person, client_for
 from tests.sockets import connect
 
+pytestmark = pytest.mark.core
 
-@pytest.mark.core
+
 def test_a_muted_member_reads_and_does_not_write(
     server: Server, as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person
 ) -> None:
@@ -34,7 +35,6 @@ def test_a_muted_member_reads_and_does_not_write(
     ]
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("role", ["moderator", "owner"])
 def test_a_muted_moderator_says_nothing_by_what_the_room_is_called_either(
     as_teacher: httpx.Client, as_student: httpx.Client, teacher: Person, student: Person, classmate: Person, role: str

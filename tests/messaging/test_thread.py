@@ -26,6 +26,8 @@ from tests.messaging.talking import (
 from tests.people import Person, client_for, make_person
 from tests.sockets import Frame, connect
 
+pytestmark = pytest.mark.core
+
 
 def thread(client: httpx.Client, message_id: object, **params: Any) -> Json:
     return answered(client.get(f"{API}/messages/{message_id}/thread", params=params))
@@ -46,7 +48,6 @@ def counted(frames: list[Frame], root: str) -> int:
     return count
 
 
-@pytest.mark.core
 def test_a_reply_belongs_to_the_thread_and_to_the_conversation(
     server: Server, doc1: Person, c1: str, patient: httpx.Client, doctor: httpx.Client
 ) -> None:
@@ -130,14 +131,12 @@ def test_what_was_said_before_one_came_begins_no_thread(
         refused(client.get(f"{API}/messages/{root['id']}/thread"), 404, "not_found")
 
 
-@pytest.mark.core
 def test_a_stranger_gets_404_like_a_random_id(stranger: httpx.Client, patient: httpx.Client, c1: str) -> None:
     root = send(patient, c1)
     responses = [stranger.get(f"{API}/messages/{asked}/thread") for asked in (root["id"], str(uuid4()))]
     assert same_but_for_the_request_id(*[refused(response, 404, "not_found") for response in responses])
 
 
-@pytest.mark.core
 def test_the_count_is_the_same_however_a_client_came_by_it(
     server: Server, doc1: Person, c1: str, patient: httpx.Client, doctor: httpx.Client
 ) -> None:

@@ -1,5 +1,6 @@
 """The page in a real Chromium, in words a test can be written in."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, Request, expect, sync_playwright
 
 from tests.people import PASSWORD, Person
 
@@ -23,6 +24,14 @@ PATIENT = Someone("pat1", "Paula Quint")
 PROVIDER = Someone("doc1", "Dr. Iris Berg")
 OTHER_PROVIDER = Someone("doc2", "Dr. Ines Berg")
 
+UNWANTED = (
+    # Popups of the address bar, which no test sees: to prepare them costs every window more than the page itself.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    # Playwright's own list, which this one replaces, as far as it concerns a page on this machine.
+    *("AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose"),
+    *("HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "MediaRouter", "OptimizationHints", "PaintHolding"),
+    "ThirdPartyStoragePartitioning",
+)
 FLAGS = [
     "--no-sandbox",  # the suite may run as root in a container; what it opens is its own server
     "--disable-quic",
@@ -30,6 +39,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing else is reached, whatever a page asks for
+    "--disable-features=" + ",".join(UNWANTED),
 ]
 PATIENCE_MS = 15_000
 EXTERNAL = re.compile(r"^(?!http://127\.0\.0\.1[:/])")
@@ -51,7 +62,8 @@ class Window:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self._heard.append(f"uncaught: {error}"))
         self.page.on("dialog", self._dialog)
-        self.page.route(EXTERNAL, self._leaves)
+        # Only looked at: to hold up every request for a word of ours would cost more than the page itself.
+        self.page.on("request", self._asks)
 
     @property
     def complaints(self) -> list[str]:
@@ -65,9 +77,9 @@ class Window:
         self._heard.append(f"dialog: {dialog.message}")
         dialog.accept()
 
-    def _leaves(self, route: Route) -> None:
-        self._heard.append(f"request to {route.request.url}")
-        route.abort()
+    def _asks(self, request: Request) -> None:
+        if EXTERNAL.match(request.url):
+            self._heard.append(f"request to {request.url}")
 
     def forgive(self, words: str) -> None:
         """Browsers report each failed request by themselves, sometimes late: complaints with these words do not count,
@@ -194,3 +206,31 @@ def chromium(executable: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class Lent:
+    """A running Chromium that tests borrow one after another: a start costs more processor time than most tests.
+
+    Playwright marks its event loop as running in this thread, and leaves the mark between calls. Beside it neither
+    Django's ORM nor another loop works, so the mark is there only while somebody has the browser.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Browser]:
+        """The browser without any window; afterwards none is left."""
+        asyncio._set_running_loop(self._loop)
+        try:
+            yield self._browser
+            for context in self._browser.contexts:
+                context.close()
+        finally:
+            asyncio._set_running_loop(None)
+
+    def take_back(self) -> None:
+        """Before it can be closed."""
+        asyncio._set_running_loop(self._loop)

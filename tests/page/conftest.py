@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.live import Server
-from tests.page.browser import Window, chromium
+from tests.page.browser import Lent, Window, chromium
 from tests.page.cable import Cable, cable_to
 from tests.people import Person, client_for, open_clinical
 
@@ -57,17 +57,26 @@ def conversation(pat1: Person, doc1: Person) -> str:
     return open_clinical(pat1, doc1)
 
 
-# Whoever takes part comes first: Playwright keeps an event loop running in this thread, and Django's ORM refuses to
-# work beside one. So rows are made before the browser starts, and the browser ends before the next test begins.
+@pytest.fixture(scope="session")
+def lent(chromium_executable: str) -> Iterator[Lent]:
+    """The one Chromium of this process."""
+    with chromium(chromium_executable) as browser:
+        lent = Lent(browser)
+        yield lent
+        lent.take_back()
+
+
+# Whoever takes part comes first, because rows cannot be made while a test has the browser (Lent). It is given back
+# before the next test begins.
 @pytest.fixture
 def browser(
-    chromium_executable: str,
+    lent: Lent,
     conversation: str,
     as_pat1: httpx.Client,
     as_doc1: httpx.Client,
     as_doc2: httpx.Client,
 ) -> Iterator[Browser]:
-    with chromium(chromium_executable) as browser:
+    with lent.borrowed() as browser:
         yield browser
 
 

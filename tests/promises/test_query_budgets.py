@@ -22,8 +22,6 @@ from tests.statements import ask, cost, get, watched
 
 __all__ = ["watched"]
 
-pytestmark = pytest.mark.core
-
 SMALL, LARGE = 2, 500
 
 

@@ -9,7 +9,7 @@ from realtime.protocol import CloseCode
 from realtime.window import MOST_EVENTS
 from tests.realtime.fakes import FakeWire, Stage, departure, message
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 ANN, BOB, ROOM = UUID(int=1), UUID(int=2), UUID(int=100)
 

@@ -9,7 +9,7 @@ from realtime import typists
 from realtime.sockets import Socket
 from tests.realtime.fakes import FakeWire, Stage, departure
 
-pytestmark = pytest.mark.no_database
+pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 STREAM = uuid4()
 Viewer = Callable[[UUID], FakeWire]
