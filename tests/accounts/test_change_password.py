@@ -1,5 +1,6 @@
 """Changing one's password: POST /auth/password."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -126,14 +127,19 @@ def test_a_password_set_by_the_operator_ends_every_session(
 
 
 def test_no_more_than_two_hashes_are_computed_at_once(database: None, settings: Settings) -> None:
+    """Each of the two waits for the other, so there are two; a third would be seen beside them."""
     running, most, settings.DATABASE_THREADS = [0], [0], 12
+    together, counting = threading.Barrier(passwords.AT_ONCE, timeout=10), threading.Lock()
 
     def hash_something(n: int) -> None:
         with passwords.hashing():
-            running[0] += 1
-            most[0] = max(most[0], running[0])
+            with counting:
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            together.wait()
             passwords.encode(str(n))
-            running[0] -= 1
+            with counting:
+                running[0] -= 1
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(hash_something, range(6)))

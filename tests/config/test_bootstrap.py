@@ -11,7 +11,7 @@ import pytest
 
 from config.bootstrap import write_environment
 
-pytestmark = [pytest.mark.core, pytest.mark.no_database]
+pytestmark = pytest.mark.no_database
 
 
 @pytest.mark.core
