@@ -6,6 +6,7 @@ them (`open_clinical`).
 """
 
 import functools
+import threading
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 
 from accounts import limiting, services
 from accounts.models import User
@@ -45,7 +47,10 @@ class Person:
     @cached_property
     def signed_in(self) -> SignedIn:
         """Their first session."""
-        return services.start_session(user=self.user)
+        session = services.start_session(user=self.user)
+        if threading.current_thread() is not threading.main_thread():
+            connection.close()  # a thread that ends with a connection takes it from the pool for ever
+        return session
 
     @property
     def token(self) -> str:
