@@ -1,9 +1,11 @@
 """The group commit of this process: drafts of every app that wait together are stored in one transaction together.
 
 An app registers how its drafts are stored. The stores of a group run one after the other inside one
-`audit.transaction()`, so that a group costs one COMMIT whatever is in it, and its entries one statement.
+`audit.transaction()`, so that a group costs one COMMIT whatever is in it, and its entries one statement. What is read
+for people in groups (`Reading`) has a thread of its own, so that nobody who sends waits for it.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, Unpack
@@ -101,6 +103,7 @@ take each other's turns at the interpreter, and nothing is gained."""
 
 
 def stop(timeout: float = 5.0) -> None:
-    """Finish what waits for the reader and the writer, and take nothing more."""
+    """Finish what waits for the reader and the writer, in so many seconds for both, and take nothing more."""
+    until = time.monotonic() + timeout
     reader.stop(timeout)
-    writer.stop(timeout)
+    writer.stop(max(0.0, until - time.monotonic()))

@@ -39,7 +39,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What this test causes: its own statements, those of threads that work for it, and those of writer and readers."""
+    """What this test causes: its own statements, those of threads that work for it, and those of writer and reader."""
     found: list[str] = []
     _writers.clear()
     token = _counted.set(found)

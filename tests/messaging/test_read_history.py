@@ -193,6 +193,19 @@ def test_what_cannot_be_recorded_is_not_shown(
                 client.ask(event, {"conversationId": c1})
 
 
+def test_nor_are_pages_that_were_read_together(
+    server: Server, pat1: Person, c1: str, patient: httpx.Client, request: pytest.FixtureRequest
+) -> None:
+    send(patient, c1, "secret")
+    with connect(server, pat1.token) as client:
+        request.getfixturevalue("log_cannot_be_written")
+        for n in range(10):
+            client.send({"id": f"{n}", "event": "conversation:messages", "data": {"conversationId": c1}})
+        replies = [client.next_frame_where(lambda frame: "replyTo" in frame) for _ in range(10)]
+    assert {reply["error"]["code"] for reply in replies} == {"audit_unavailable"}
+    assert "secret" not in str(replies)
+
+
 def test_pages_reach_both_ends_over_hundreds_of_tombstones(
     doc1: Person, c1: str, doctor: httpx.Client, settings: Settings
 ) -> None:
