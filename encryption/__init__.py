@@ -5,6 +5,7 @@ Import from the modules; the package itself re-exports nothing, because settings
 
     encryption.keyring   keyring(): seal and open what belongs to a conversation, a row's column or an audit entry
     encryption.fields    EncryptedTextField: a model field whose column holds only ciphertext
+    encryption.files     FileSealer, FileOpener: files, sealed and opened while they stream
     encryption.formats   the byte formats, and Undecryptable
     encryption.models    installation(), and the tables of wrapped keys
     encryption.checks    require_sound_keys(): no sound key, no start
@@ -12,6 +13,7 @@ Import from the modules; the package itself re-exports nothing, because settings
 
     MASTER_KEYS (never in the database)
      └─ wraps  DEK(conversation, period)   messages and events of one conversation and month
+         └─ wraps  FK(file)                the object of one file, and of its thumbnail
      └─ wraps  SK, AK (organisation)       model fields and keyed hashes; details of audit entries
 
 This is encryption at rest with keys the server holds: it protects a stolen database or backup. Somebody who controls

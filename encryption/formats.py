@@ -21,11 +21,15 @@ one ciphertext can be made that opens under two keys with two texts. `commit` cl
 
 A wrapped key, always 61 bytes:
 
-    0      1   what it holds: 0x01 data key, 0x03 organisation or index key
+    0      1   what it holds: 0x01 data key, 0x02 file key, 0x03 organisation or index key
     1      12  nonce
     13     48  AES-256-GCM(wrap key, key of 32 bytes, aad) with its tag
 
-The known answers for all of this are in `encryption.vectors`.
+A file key is wrapped under its conversation's data key: wrap key = HKDF-Expand(data key, "mx/fk-wrap/1"), aad =
+lp("mx/fk-wrap/1", conversation, attachment, u32(epoch)). The others are wrapped by a master key, whose wrap key is
+HKDF-Expand(master key, "mx/kek/wrap/1").
+
+Files have a format of their own, in `encryption.files`. The known answers for all of this are in `encryption.vectors`.
 """
 
 import os
@@ -48,10 +52,12 @@ HEADER_BYTES = 62
 PADDING_STEP = 64
 
 DATA_KEY_RECORD = b"\x01"
+FILE_KEY_RECORD = b"\x02"
 OTHER_KEY_RECORD = b"\x03"
 RECORD_BYTES = 1 + NONCE_BYTES + KEY_BYTES + TAG_BYTES
 
 DATA_KEY_TAG = "mx/dek-wrap/1"
+FILE_KEY_TAG = "mx/fk-wrap/1"
 INDEX_KEY_TAG = "mx/ik-wrap/1"
 AUDIT_KEY_TAG = "mx/ak-wrap/1"
 FIELD_KEY_TAG = "mx/sk-wrap/1"
@@ -174,6 +180,11 @@ def _aad(header: bytes, place: Place) -> bytes:
 def data_key_aad(org: UUID, conversation: UUID, epoch: int, kek_id: str) -> bytes:
     """What a wrapped data key is bound to."""
     return lp(DATA_KEY_TAG, org, conversation, _U32.pack(epoch), kek_id)
+
+
+def file_key_aad(conversation: UUID, attachment: UUID, epoch: int) -> bytes:
+    """What a wrapped file key is bound to; `epoch` names the data key that wraps it."""
+    return lp(FILE_KEY_TAG, conversation, attachment, _U32.pack(epoch))
 
 
 def other_key_aad(tag: str, org: UUID, conversation: UUID | None, kek_id: str) -> bytes:

@@ -7,6 +7,7 @@ never changes in a row may be passed, and `revision` rises with every edit.
 """
 
 import hmac
+import os
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ import orjson
 
 from encryption import formats
 from encryption.data_keys import DataKeys
+from encryption.files import FileKey, unwrap_file_key, wrap_file_key
 from encryption.formats import Place, Undecryptable, blob_epoch
 from encryption.models import OrganisationKeyPurpose, installation
 from encryption.organisation_keys import OrganisationKeys
@@ -80,6 +82,24 @@ class Keyring:
         key = self._data_keys.of_epoch(conversation_id, blob_epoch(blob))
         place = Place(conversation_id, object_id, sender_id, revision, kind)
         return _payload(formats.open_sealed(key, place, bytes(blob)))
+
+    def new_file_key(self, conversation_id: UUID, attachment_id: UUID) -> FileKey:
+        """A key for a new file (`encryption.files`), wrapped under the conversation's key of the current period.
+
+        That one is made where there is none yet, as `seal` does: the caller holds the conversation's lock in a
+        transaction. To be stored are `record` and `epoch`, which open the file until the data key is destroyed.
+        """
+        epoch, data_key = self._data_keys.current(conversation_id)
+        key = os.urandom(formats.KEY_BYTES)
+        return FileKey(key, epoch, wrap_file_key(data_key, conversation_id, attachment_id, epoch, key))
+
+    def file_key(self, conversation_id: UUID, attachment_id: UUID, epoch: int, record: bytes | memoryview) -> bytes:
+        """The key in `record`, when it was made for exactly this file and epoch.
+
+        Raises Undecryptable when it was altered or belongs elsewhere, Shredded when the key of `epoch` was destroyed.
+        """
+        data_key = self._data_keys.of_epoch(conversation_id, epoch)
+        return unwrap_file_key(data_key, conversation_id, attachment_id, epoch, bytes(record))
 
     def prepare(self, conversation_ids: Iterable[UUID]) -> None:
         """Have the current keys of many conversations at hand, made where there are none, in at most two queries.
