@@ -2,10 +2,11 @@
 
 FROM python:3.13-slim AS build
 RUN python -m venv /opt/venv
-COPY requirements.lock /tmp/
+# With the libraries of every storage of files: an image does not know yet where it will keep them.
+COPY requirements-storage.lock /tmp/
 # Wheels only: nothing is compiled or run while it is installed, and every file is checked against the lock.
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
-        -r /tmp/requirements.lock
+        -r /tmp/requirements-storage.lock
 COPY . /srv/parley
 # Bytecode now: the file system may be read-only later.
 RUN python -m compileall -q /srv/parley

@@ -8,13 +8,15 @@ export DATA_DIR ?= ./var
 export PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint lint-style lint-types lint-imports lint-keys lint-migrations format lock bench faults clean
+.PHONY: help install install-storage install-dev peers run test lint lint-style lint-types lint-imports lint-keys lint-migrations format lock bench faults clean
 
 help:
 	@echo "make run      start Parley on http://127.0.0.1:$(PORT) (data in $(DATA_DIR))"
 	@echo "make test     lint, then the suite on PostgreSQL and Redis, then its core on the embedded default; ALL=1 as in CI"
 	@echo "make lint     ruff, mypy, import contract, missing migrations"
 	@echo "make install  only the virtual environment"
+	@echo "make install-storage  the same, with the libraries of S3, Azure Blob and Google Cloud"
+	@echo "make peers    azurite, from npm, with which the tests of Azure's storage want to talk"
 	@echo "make format   let ruff rewrite the code"
 	@echo "make lock     make the requirements locks again from pyproject.toml"
 	@echo "make bench    measure, and write docs/benchmarks.md; ROUNDS=5 ONLY=W1,W2 … as that page says"
@@ -52,16 +54,35 @@ endef
 install:
 	$(call install-lock,requirements.lock,$(call stamp,requirements.lock))
 
+# It holds the runtime lock's versions too, and whoever keeps files elsewhere upgrades with this one.
+install-storage:
+	$(call install-lock,requirements-storage.lock,$(call stamp,requirements.lock) && $(call stamp,requirements-storage.lock))
+
 # The development lock holds the runtime lock's versions, so it stands for both.
 install-dev:
 	$(call install-lock,requirements-dev.lock,$(call stamp,requirements.lock) && $(call stamp,requirements-dev.lock))
+
+# What the tests talk to and no Python package brings. Its lock names no registry: npm takes it from wherever the
+# machine is set up to, checks every file, and runs nothing of it.
+azurite := .cache/azurite
+peers:
+	@if [ "$$(cat $(azurite)/stamp 2>/dev/null)" != "$$(cksum < tests/peers/azurite/package-lock.json)" ]; then \
+	set -e; \
+	echo "Installing azurite into $(azurite)"; \
+	mkdir -p $(azurite); cp tests/peers/azurite/package.json tests/peers/azurite/package-lock.json $(azurite)/; \
+	npm ci --prefix $(azurite) --cache $(azurite)/cache --ignore-scripts --no-audit --no-fund --loglevel error; \
+	rm -rf $(azurite)/cache; \
+	cksum < $(azurite)/package-lock.json > $(azurite)/stamp; \
+	fi
 
 # `--group lts` keeps the locks on Django's long-term release. No header and no annotations: they would repeat the
 # command line. No index is recorded: `pip` and `uv` take packages from wherever the machine is set up to.
 lock: install-dev
 	$(PY) -m uv pip compile --quiet --upgrade $(lock-options) --group lts -o requirements.lock
 	$(PY) -m uv pip compile --quiet --upgrade $(lock-options) --group lts --group dev -c requirements.lock -o requirements-dev.lock
+	$(PY) -m uv pip compile --quiet --upgrade $(lock-options) --group lts $(every-storage) -c requirements-dev.lock -o requirements-storage.lock
 	$(PY) -m uv pip compile --quiet --upgrade $(filter-out pyproject.toml,$(lock-options)) --group bench -c requirements-dev.lock -o requirements-bench.lock
+every-storage = --extra s3 --extra azure --extra gcs
 lock-options = pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 # ---- run --------------------------------------------------------------------------------------------------------
@@ -83,16 +104,18 @@ PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 side-by-side = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # Tracing every line almost doubles the processor time of a test. So everyday the core alone is traced, which has to
-# reach the 90 % by itself, and nothing is broken on purpose for minutes (tests/faults). Continuous integration traces
-# everything and breaks everything: ALL=1.
+# reach the 90 % by itself, nothing is broken on purpose for minutes (tests/faults), and a rule that holds for many
+# stores or cases is asked of a few (the mark `thorough`). Continuous integration traces everything, breaks everything
+# and asks all: ALL=1.
 ALL ?=
 traced = -m coverage run
-on-both-servers = $(if $(ALL),$(traced) -m pytest,-m pytest --ignore tests/faults)
+on-both-servers = $(if $(ALL),$(traced) -m pytest,-m pytest --ignore tests/faults -m 'not thorough')
+of-the-core = -m $(if $(ALL),core,'core and not thorough')
 
 test: install-dev lint
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
 	$(PY) $(on-both-servers) $(side-by-side)
-	PARLEY_TEST_BACKEND=embedded $(PY) $(traced) -m pytest $(side-by-side) -m core
+	PARLEY_TEST_BACKEND=embedded $(PY) $(traced) -m pytest $(side-by-side) $(of-the-core)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 

@@ -35,7 +35,7 @@ _AGAIN = """\
 
 ```sh
 make bench                              # one round of everything, about four minutes
-make bench ROUNDS=5 ONLY=W1,W2,W4       # W1 send, W2 fan-out, W3 idle, W4 history, CROSSING, EMBEDDED
+make bench ROUNDS=5 ONLY=W1,W2,W4       # W1 send, W2 fan-out, W3 idle, W4 history, CROSSING, EMBEDDED, FILES
 make bench DURATION=10                  # seconds that each run is measured; 5 without it
 make bench PLACEMENT=pinned             # the server on one core, everything else on the others
 ```
@@ -48,7 +48,8 @@ PEER_DIALECT=socket.io PEER_NAME=… PEER_TOLD=… make bench ROUNDS=5`. Another
 ## What this does not measure
 
 Networks: everything runs over loopback, without TLS. Disks of other machines: the commit of a group waits for this
-one's. More than one machine. Long runs: each measurement is seconds. Search, attachments and calls.
+one's. More than one machine. Long runs: each measurement is seconds. Scanning of files, and storage that is not a
+local folder. Search and calls.
 """
 
 

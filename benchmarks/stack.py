@@ -37,7 +37,10 @@ DURABLE = {
 
 _ANY_NUMBER = "1000000000/1"
 _RAISED = {
-    **{f"LIMIT_{name}": _ANY_NUMBER for name in ("REQUEST", "MESSAGE_NEW", "FRAMES", "CONNECTIONS_NEW", "HANDSHAKES")},
+    **dict.fromkeys(
+        (f"LIMIT_{name}" for name in ("REQUEST", "MESSAGE_NEW", "UPLOAD", "FRAMES", "CONNECTIONS_NEW", "HANDSHAKES")),
+        _ANY_NUMBER,
+    ),
     "CONNECTIONS_PER_USER": "1000",
     "UNAUTHENTICATED_PER_ADDRESS": "100000",
     "UNAUTHENTICATED_TOTAL": "100000",
@@ -113,6 +116,7 @@ class Stack:
             "MASTER_KEY_ACTIVE": "k1",
             "SECRET_KEY": new_secret(48),
             "JWT_KEYS": f"j1:{new_master_key()}",
+            "ATTACHMENT_SCANNER": "none",  # what clamd takes says nothing about this server
         }
 
     def _migrate_and_seed(self) -> None:

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from benchmarks.fanning_out import fan_out_200, fan_out_500
+from benchmarks.filing import measure_files
 from benchmarks.idling import measure_idle
 from benchmarks.reading import measure_rest_history, measure_socket_history
 from benchmarks.sending import measure_sending
@@ -97,6 +98,17 @@ WORKLOADS = [
         "W1 on what `make run` starts.",
         measure_sending,
         on=On.EMBEDDED,
+        with_peer=False,
+    ),
+    Workload(
+        "files",
+        "FILES",
+        "Files",
+        "Files of 50 MiB over one connection, one after the other up and then down; the scanner is off, the storage is "
+        "a local folder. MB are millions of bytes; MB per CPU second are what one core does with nothing in its way. "
+        "Memory is the peak meanwhile less what the server had after small files, and then the same with as many "
+        "people as may upload at once.",
+        measure_files,
         with_peer=False,
     ),
     Workload(

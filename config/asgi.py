@@ -10,7 +10,9 @@ from django.db import close_old_connections, reset_queries
 
 django.setup(set_prefix=False)  # loads the settings and the apps: what follows needs them
 
-from config.bounds import Receive, Scope, Send, bounded  # noqa: E402
+from attachments import uploading  # noqa: E402
+from attachments.scanning import standing  # noqa: E402
+from config.bounds import Receive, Scope, Send, bounded, with_a_bounded_head  # noqa: E402
 from config.handler import Handler  # noqa: E402
 from realtime import lifespan  # noqa: E402
 from realtime.consumer import chat  # noqa: E402
@@ -21,12 +23,16 @@ signals.request_started.disconnect(close_old_connections)
 signals.request_started.disconnect(reset_queries)
 signals.request_finished.disconnect(close_old_connections)
 
-_http = bounded(Handler())
+standing.say_if_none()
+
+_django = Handler()
+_http = bounded(_django)
+_uploads = with_a_bounded_head(uploading.streamed(_django), uploading.most_bytes, uploading.announced_too_much)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        await _http(scope, receive, send)
+        await (_uploads if uploading.takes(scope) else _http)(scope, receive, send)
     elif scope["type"] == "websocket":
         await _websocket(scope, receive, send)
     elif scope["type"] == "lifespan":

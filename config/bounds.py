@@ -14,7 +14,7 @@ from core.errors import AppError, Invalid, RequestTimeout, TooLarge, Unavailable
 from core.ids import uuid7
 from core.rest.errors import PROBLEM
 from core.rest.json import dump
-from realtime.heads import HeadersTooLarge
+from realtime.http import HeadersTooLarge
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -99,7 +99,7 @@ def bounded(app: App) -> App:
     async def run(scope: Scope, receive: Receive, send: Send) -> None:
         arriving = _Body()
         try:
-            _check_headers(scope)
+            _check_headers(scope, MOST_BODY_BYTES, TooLarge)
             async with asyncio.timeout(LONGEST_ARRIVAL):
                 body = await arriving.read(receive)
         except TimeoutError:
@@ -116,7 +116,22 @@ def bounded(app: App) -> App:
     return run
 
 
-def _check_headers(scope: Scope) -> None:
+def with_a_bounded_head(app: App, most_bytes: Callable[[], int], too_large: Callable[[], TooLarge]) -> App:
+    """`app`, which reads its body itself and within its own bounds, behind those of the head; no more than `most_bytes`
+    may be announced, and `too_large` answers what is."""
+
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            _check_headers(scope, most_bytes(), too_large)
+        except AppError as error:
+            await _refuse(error, send)
+        else:
+            await app(scope, receive, send)
+
+    return run
+
+
+def _check_headers(scope: Scope, most_bytes: int, too_large: Callable[[], TooLarge]) -> None:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     query: bytes = scope["query_string"]
     size = sum(len(name) + len(value) for name, value in headers) + len(scope["path"]) + len(query)
@@ -130,8 +145,8 @@ def _check_headers(scope: Scope) -> None:
         raise UnsupportedMediaType("Send the body as it is, without a content encoding.")  # RFC 9110, 8.4
     announced = next((value for name, value in headers if name == b"content-length"), b"0")
     # A number too long to be read is too large as well.
-    if len(announced) > 19 or (announced.isdigit() and int(announced) > MOST_BODY_BYTES):
-        raise TooLarge
+    if len(announced) > 19 or (announced.isdigit() and int(announced) > most_bytes):
+        raise too_large()
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

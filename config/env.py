@@ -6,6 +6,7 @@ that `NAME_FILE` names, as container platforms mount them.
 
 import math
 import os
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,6 +98,14 @@ def url(name: str, schemes: Collection[str]) -> str:
     value = secret(name)
     if value and value.partition("://")[0] not in schemes:
         raise ImproperlyConfigured(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    return value
+
+
+def socket_address(name: str, default: str) -> str:
+    """Where a server listens: `unix:/path` or `tcp://host:port`."""
+    value = text(name, default)
+    if not re.fullmatch(r"unix:/\S+|tcp://([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}", value):
+        raise ImproperlyConfigured(f"{name} must be unix:/path or tcp://host:port.")
     return value
 
 

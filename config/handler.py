@@ -8,13 +8,15 @@ itself.
 """
 
 import asyncio
+import io
 from typing import Any
 
-from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.urls import set_script_prefix
 
-LEAN = "/api/v1/"
+from core.errors import AppError
+
+LEAN = ("/api/v1/", "/files/")
 
 
 class Handler(ASGIHandler):
@@ -25,14 +27,15 @@ class Handler(ASGIHandler):
             await super().__call__(scope, receive, send)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        body = await self.read_body(receive)
+        # The body of an upload is read by its view (attachments.uploading): as a whole it would be written to the disk.
+        body = io.BytesIO() if "incoming" in scope else await self.read_body(receive)
         try:
             set_script_prefix(get_script_prefix(scope))
             request, refusal = self.create_request(scope, body)
             response: Any = refusal if request is None else await self.run_get_response(request)
             try:
                 if response.streaming:
-                    await self._stream(response, receive, send)
+                    await self._stream(response, scope, receive, send)
                 else:
                     await self.send_response(response, send)
             finally:
@@ -40,9 +43,9 @@ class Handler(ASGIHandler):
         finally:
             body.close()
 
-    async def _stream(self, response: Any, receive: Any, send: Any) -> None:
-        """Send a long answer part by part, until it ends, its client goes away, or takes nothing of it for too long."""
-        sending = asyncio.create_task(self.send_response(response, _patient(send)))
+    async def _stream(self, response: Any, scope: Any, receive: Any, send: Any) -> None:
+        """Send a long answer part by part, until it ends, its client goes away, or takes too little of it."""
+        sending = asyncio.create_task(self.send_response(response, send))
         leaving = asyncio.create_task(self.listen_for_disconnect(receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
@@ -50,15 +53,9 @@ class Handler(ASGIHandler):
             sending.cancel()
             leaving.cancel()
             failed, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
-        if isinstance(failed, Exception) and not isinstance(failed, TimeoutError):
+        if isinstance(failed, TimeoutError) and "abort" in scope:
+            # It need not take what was written either. Closed, the connection would wait for that.
+            scope["abort"]()
+        # In the middle of an answer an error cannot be told any more: it is cut off, which its length shows.
+        if isinstance(failed, Exception) and not isinstance(failed, TimeoutError | AppError):
             raise failed
-
-
-def _patient(send: Any) -> Any:
-    """`send`, given up after STALL_TIMEOUT: a client that has stopped reading would keep its answer for ever."""
-
-    async def within(message: Any) -> None:
-        async with asyncio.timeout(settings.STALL_TIMEOUT):
-            await send(message)
-
-    return within

@@ -1,7 +1,15 @@
 """What every answer tells browsers: run nothing but our own files, be in nobody's frame, give nothing away."""
 
+from django.conf import settings
+
+_FILES = settings.FILES_ORIGIN or "'self'"
+"""Where links to files lead (attachments.serving.links): pictures and sound come from there and nowhere else."""
+
+_PICTURES = " ".join(dict.fromkeys(["'self'", "data:", _FILES]))
+
 _CONTENT_SECURITY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+    f"img-src {_PICTURES}; media-src {_FILES}; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 SECURITY = {

@@ -1,5 +1,6 @@
 """Whether the process lives, and whether it can serve. No version, address or error text: anybody may ask."""
 
+import asyncio
 import time
 
 from asgiref.sync import sync_to_async
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from attachments.scanning.standing import standing
 from core.errors import DatabaseUnavailable, Draining
 from core.rest import JsonResponse, problem
 from core.rest.errors import request_id_of
@@ -43,13 +45,15 @@ async def live(request: HttpRequest) -> HttpResponse:
 async def ready(request: HttpRequest) -> HttpResponse:
     """503 while draining, while the database does not answer or its migrations are not applied.
 
-    A missing Redis is said, but is no reason to send nobody here: deliveries go on without it.
+    A missing Redis is said, but is no reason to send nobody here: deliveries go on without it. So is a scanner that
+    does not answer, or whose signatures are old (`attachments.scanning.standing`): messages go on, and files wait.
     """
     if draining.is_on():
         return problem(Draining(), request_id_of(request))
     if not await threads.run(_database_is_ready):
         return problem(DatabaseUnavailable(), request_id_of(request))
-    return JsonResponse({"status": "ready", "cache": await sync_to_async(_cache_state)()})
+    cache_state = await sync_to_async(_cache_state)()
+    return JsonResponse({"status": "ready", "cache": cache_state, "scanner": await asyncio.to_thread(standing)})
 
 
 def _database_is_ready() -> bool:

@@ -25,6 +25,15 @@ _QUIET = {
     # A traceback every second while Redis is away; realtime.pokes says it once.
     "channels_redis": logging.CRITICAL,
     "asyncio": logging.WARNING,
+    # What clients send and is no form, byte by byte.
+    "python_multipart": logging.CRITICAL,
+    # The libraries of the storage tell of every request with its headers, signatures among them at DEBUG.
+    "azure": logging.WARNING,
+    "boto3": logging.WARNING,
+    "botocore": logging.WARNING,
+    "google": logging.WARNING,
+    "s3transfer": logging.WARNING,
+    "urllib3": logging.ERROR,
 }
 
 
@@ -41,9 +50,15 @@ def configure_logging(level: str, *, readable: bool) -> None:
     threading.excepthook = _log_dead_thread
 
 
+_CUT_OFF = "ASGI callable returned without completing response."
+
+
 def _not_about_a_client(record: logging.LogRecord) -> bool:
-    """uvicorn calls it an error of the server when a client sends a text frame that is no text."""
-    return not (record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError))
+    """uvicorn calls it an error of the server when a client sends a text frame that is no text, and when an answer ends
+    before its time. Answers are cut off on purpose (`config.handler`): of a client that stopped reading, that may not
+    have the rest any more, or of a file that was altered. What is worth a line says so where it is found, and a defect
+    in the middle of an answer is logged as the exception that it is."""
+    return record.msg != _CUT_OFF and not (record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError))
 
 
 def _log_dead_thread(ended: threading.ExceptHookArgs) -> None:

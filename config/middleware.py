@@ -25,6 +25,9 @@ from core.rest.errors import PROBLEM
 Answer = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Any]
 
+_FOR_ONE = "private, no-store"
+"""What files say (attachments.serving.heads), in so many words for caches that take `no-store` lightly."""
+
 STATIC = "/static/"
 ADMIN = "/admin/"
 
@@ -82,7 +85,8 @@ def _seal(request: HttpRequest, response: Answer) -> Answer:
         response.setdefault("Content-Length", str(len(response.content)))
     if request.is_secure():
         response["Strict-Transport-Security"] = STRICT_TRANSPORT
-    if not (request.path.startswith(STATIC) and response.status_code == 200):
+    own = request.path.startswith(STATIC) and response.status_code == 200
+    if not own and response.get("Cache-Control") != _FOR_ONE:
         response["Cache-Control"] = "no-store"
     return response
 

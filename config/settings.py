@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+from attachments.storage.checks import PROVIDERS, require_usable_storage
 from config import env
 from config.logs import configure_logging
 from encryption.checks import require_sound_keys
@@ -30,8 +31,8 @@ CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == ["*"]
 CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
 CORS_ALLOW_CREDENTIALS = bool(CORS_ALLOWED_ORIGINS)
 CORS_ALLOW_HEADERS = ("authorization", "content-type", "x-parley")
-CORS_EXPOSE_HEADERS = ("x-request-id", "retry-after")
-CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ("x-request-id", "retry-after", "content-disposition", "content-range", "accept-ranges")
+CORS_URLS_REGEX = r"^/(api|files)/"
 # Only a proxy that is ours may say that the client came by TLS.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "audit",
     "realtime",
     "accounts",
+    "attachments",
     "messaging",
     "config",
 ]
@@ -226,6 +228,8 @@ LIMITS = {
         "REACTION_REMOVE": "50/60",
         "CALL_INITIATE": "5/60",
         "SEARCH": "30/60",
+        "UPLOAD": "30/60",
+        "DOWNLOAD": "600/60",
         "EXPORT": "5/86400",
         "FRAMES": "50/1",
         "CONNECTIONS_NEW": "30/60",
@@ -237,6 +241,29 @@ LIMITS = {
         "PASSWORD_FAILURES": "10/900",
     }.items()
 }
+
+# ---- Files. ----
+ATTACHMENT_MAX_BYTES = env.integer("ATTACHMENT_MAX_BYTES", 50 << 20)
+CHAT_MAX_ATTACHMENT_SIZE = env.integer("CHAT_MAX_ATTACHMENT_SIZE", 10 << 20)  # In rooms.
+# Another address of this server for links to files, so that they are never of the origin that the page belongs to.
+FILES_ORIGIN = env.url("FILES_ORIGIN", ("https", "http")).rstrip("/")
+# Who says whether a file is clean: clamd, or nobody (then every file counts as clean; `check --deploy` refuses that).
+ATTACHMENT_SCANNER = env.one_of("ATTACHMENT_SCANNER", ("clamd", "none"), "none")
+CLAMD_URL = env.socket_address("CLAMD_URL", "unix:/run/clamav/clamd.ctl")
+# Who keeps their bytes, which are sealed before they leave the process.
+STORAGE_PROVIDER = env.one_of("STORAGE_PROVIDER", PROVIDERS, "local")
+STORAGE_KEEP_FREE = env.integer("STORAGE_KEEP_FREE", 1 << 30, least=0)  # Of the disk that `local` writes to.
+STORAGE_BUCKET = env.text("STORAGE_BUCKET")
+STORAGE_S3_ENDPOINT = env.url("STORAGE_S3_ENDPOINT", ("https", "http"))
+STORAGE_S3_REGION = env.text("STORAGE_S3_REGION")
+STORAGE_S3_ACCESS_KEY = env.secret("STORAGE_S3_ACCESS_KEY")
+STORAGE_S3_SECRET_KEY = env.secret("STORAGE_S3_SECRET_KEY")
+STORAGE_AZURE_CONNECTION = env.secret("STORAGE_AZURE_CONNECTION")
+STORAGE_GCS_CREDENTIALS = env.secret("STORAGE_GCS_CREDENTIALS")
+require_usable_storage(
+    *(STORAGE_PROVIDER, STORAGE_BUCKET, STORAGE_S3_ACCESS_KEY, STORAGE_S3_SECRET_KEY),
+    *(STORAGE_AZURE_CONNECTION, STORAGE_GCS_CREDENTIALS),
+)
 
 # ---- REST. ----
 REST_FRAMEWORK = {
@@ -263,6 +290,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "AttachmentStatus": "attachments.serializers.STATUSES",
         "ConversationKind": "messaging.models.conversation.Kind",
         "MemberRole": "messaging.models.membership.Role",
         "MessageStatus": "messaging.serializers.messages._STATUSES",

@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from attachments.views import files
 from config import asyncapi, errors, health, openapi
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
@@ -14,7 +15,9 @@ urlpatterns = [
     path("", TemplateView.as_view(template_name="chat/index.html"), name="page"),
     path("favicon.ico", RedirectView.as_view(url=static("chat/favicon.svg")), name="favicon"),
     path("api/v1/", include("accounts.urls")),
+    path("api/v1/", include("attachments.urls")),
     path("api/v1/", include("messaging.urls")),
+    path("files/<str:token>", files.file),
     path("api/schema", openapi.document, name="schema"),
     path("api/docs", docs, name="docs"),
     path("api/asyncapi", asyncapi.document, name="asyncapi"),

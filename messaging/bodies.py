@@ -11,11 +11,19 @@ from messaging.rows import MessageRow
 Metadata = Mapping[str, Any]
 
 
+class SentFile(NamedTuple):
+    """A file as it was sent: which one, and what it was called."""
+
+    id: UUID
+    name: str
+
+
 class Body(NamedTuple):
-    """What is sealed of a message."""
+    """What is sealed of a message. `files` are in the order in which they were sent."""
 
     content: str
     metadata: Metadata = {}
+    files: tuple[SentFile, ...] = ()
 
 
 def seal_body(
@@ -39,7 +47,7 @@ def seal_body(
         sender_id=sender_id,
         revision=revision,
         kind=type,
-        payload={"content": body.content, "metadata": body.metadata},
+        payload=_payload(body),
         epoch=epoch,
     )
 
@@ -60,7 +68,7 @@ def open_body(row: MessageRow) -> Body:
     content, metadata = payload.get("content"), payload.get("metadata")
     if not isinstance(content, str) or not isinstance(metadata, dict):
         raise Undecryptable()
-    return Body(content, metadata)
+    return Body(content, metadata, _sent_files(payload["files"]) if "files" in payload else ())
 
 
 def load_keys(rows: Iterable[MessageRow]) -> None:
@@ -72,3 +80,12 @@ def load_keys(rows: Iterable[MessageRow]) -> None:
         if row.reply_body:
             blobs.append((row.conversation_id, row.reply_body))
     keyring().preload_blobs(blobs)
+
+
+def _payload(body: Body) -> dict[str, Any]:
+    payload = {"content": body.content, "metadata": body.metadata}
+    return payload | {"files": [[str(file.id), file.name] for file in body.files]} if body.files else payload
+
+
+def _sent_files(listed: list[tuple[str, str]]) -> tuple[SentFile, ...]:
+    return tuple(SentFile(UUID(id_), name) for id_, name in listed)

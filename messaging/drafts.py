@@ -6,11 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.actor import Actor
-from core.errors import IdempotencyConflict, Shredded
+from core.errors import IdempotencyConflict, InvalidReference, Shredded
 from core.ids import uuid7
 from core.writer import Draft
 from encryption.formats import Undecryptable
-from messaging.bodies import Body, Metadata, open_body
+from messaging.bodies import Metadata, open_body
 from messaging.mentioning import Wording
 from messaging.mentions import Named, named_in
 from messaging.models.message import Type
@@ -53,6 +53,9 @@ class SendDraft(Draft):
     """Seconds."""
     mentions: tuple[UUID, ...] = ()
     metadata: Metadata = field(default_factory=dict)
+    attachment_ids: tuple[UUID, ...] = ()
+    forwarded_names: tuple[str, ...] = ()
+    """Of a copy: what its files are called, which are themselves copied anew with each attempt."""
     message_id: UUID = field(default_factory=uuid7)
 
     @property
@@ -63,7 +66,9 @@ class SendDraft(Draft):
     def what(self) -> tuple[object, ...]:
         """What has to be the same for two sends under one client id to be the same message."""
         return (
-            self.body,
+            self.content,
+            self.metadata,
+            self.attachment_ids if self.forwarded_from is None else self.forwarded_names,
             self.type,
             self.format,
             self.priority,
@@ -75,15 +80,16 @@ class SendDraft(Draft):
         )
 
     @property
-    def body(self) -> Body:
-        return Body(self.content, self.metadata)
-
-    @property
     def wording(self) -> Wording:
         """System messages name nobody, and a copy mentions nobody: whom it names, its writer named elsewhere."""
         names_nobody = self.type == Type.SYSTEM or self.forwarded_from is not None
         named = Named() if names_nobody else named_in(self.content, self.format)
         return Wording(self.message_id, self.conversation_id, self.actor.id, named, self.mentions)
+
+
+def no_reference(draft: SendDraft, id_: UUID, detail: str) -> InvalidReference:
+    """What the draft refers to by this id cannot be used by it, for whatever reason."""
+    return InvalidReference(detail, subject_id=id_, conversation_id=draft.conversation_id)
 
 
 class Sent(NamedTuple):
@@ -109,6 +115,7 @@ def require_same_as_stored(draft: SendDraft, row: MessageRow) -> None:
     origin = None
     if row.forwarded_sender_id is not None and row.forwarded_at is not None:
         origin = Origin(row.forwarded_sender_id, row.forwarded_at)
+    said = body.content, body.metadata, tuple(file.id if origin is None else file.name for file in body.files)
     references = row.reply_to_id, row.thread_root_id, row.patient_record_id
-    if draft.what != (body, row.type, row.format, row.priority, *references, origin, lifetime):
+    if draft.what != (*said, row.type, row.format, row.priority, *references, origin, lifetime):
         raise IdempotencyConflict()

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from attachments.models import Attachment
 from core.time import now
 from messaging.models.conversation import History
 
@@ -39,6 +40,7 @@ class MessageRow(NamedTuple):
     mentions_some: bool = False
     has_thread: bool = False
     has_reactions: bool = False
+    has_files: bool = False
     reply_to_id: UUID | None = None
     reply_seq: int | None = None
     reply_sender_id: UUID | None = None
@@ -105,6 +107,7 @@ MESSAGE_FIELDS = (
     "mentions_some",
     "has_thread",
     "has_reactions",
+    "has_files",
     "reply_to_id",
     "reply_to__seq",
     "reply_to__sender_id",
@@ -123,6 +126,8 @@ class Extras(NamedTuple):
     reactions: tuple[tuple[str, tuple[UUID, ...]], ...] = ()
     """Each emoji and who used it, in the order of the first of each."""
     thread_count: int = 0
+    files: tuple[Attachment, ...] = ()
+    """Those there are, in the order of their ids; which of them are shown, and in which order, the body says."""
 
 
 NO_EXTRAS = Extras()

@@ -45,12 +45,16 @@ def sanitize_content(text: str, format: str = "plain") -> str:
     Raises InvalidText for NUL, other C0 controls and lone surrogates, and when nothing but white space is left.
     Time is linear in the length of the text.
     """
-    clean = require_storable(text)
-    if "<" in clean and ">" in clean:
-        clean = _without_tags(clean, format)
+    clean = _clean(text, format)
     if not clean.strip():
         raise InvalidText("The text is empty.")
     return clean
+
+
+def sanitize_caption(text: str, format: str = "plain") -> str:
+    """The same for a text that stands beside files and may be missing: of nothing but white space nothing is left."""
+    clean = _clean(text, format)
+    return clean if clean.strip() else ""
 
 
 def render_markdown(text: str) -> str:
@@ -63,6 +67,11 @@ def render_markdown(text: str) -> str:
     return bleach.clean(
         _markdown.render(text), tags=_TAGS, attributes={"a": ["href", "title"]}, protocols=_LINKS, strip=True
     )
+
+
+def _clean(text: str, format: str) -> str:
+    clean = require_storable(text)
+    return _without_tags(clean, format) if "<" in clean and ">" in clean else clean
 
 
 def _without_tags(text: str, format: str) -> str:

@@ -2,7 +2,8 @@
 
 Every change of a message is recorded with the hash of what was stored (`fingerprint`). So a body that was exchanged is
 found out, even for an older body of the same message put back together with its revision, which opens without
-complaint; and so are every other column that was changed, a message that was slipped in and one that was taken away.
+complaint; and so are every other column that was changed, a message that was slipped in and one that was taken away,
+and a file that was given to a message, taken from it or exchanged.
 
 Messages and entries are read side by side in the order of message ids, in constant memory and while the server works;
 what looks wrong is looked at again before it is reported.
@@ -17,6 +18,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from attachments.claiming import Print, all_printed
 from audit.models import Entry
 from audit.verify import Problem
 from messaging.fingerprint import COLUMNS, fingerprint
@@ -50,15 +52,30 @@ def _suspects() -> Iterator[UUID]:
             yield message_id
 
 
-def _hashes(values: Sequence[Any], body: bytes | memoryview) -> frozenset[bytes]:
+def _hashes(values: Sequence[Any], body: bytes | memoryview, files: Sequence[Print]) -> frozenset[bytes]:
     """What an entry about this message may hold. Entries from before it covered the whole row hold that of the body."""
-    return frozenset({fingerprint(values, body), sha256(body).digest()})
+    whole = fingerprint(values, body, files)
+    return frozenset({whole} if files else {whole, sha256(body).digest()})
 
 
 def _stored() -> Iterator[tuple[UUID, frozenset[bytes]]]:
     """Every message with the hashes of what is stored, in the order of ids."""
+    files_of = _Alongside(all_printed())
     for message_id, *values, body in Message.objects.order_by("id").values_list("id", *COLUMNS, "body").iterator():
-        yield message_id, _hashes(values, body)
+        yield message_id, _hashes(values, body, files_of(message_id))
+
+
+class _Alongside:
+    """The files of messages that are asked for in the order of their ids."""
+
+    def __init__(self, found: Iterator[tuple[UUID, tuple[Print, ...]]]) -> None:
+        self._found = found
+        self._next = next(found, None)
+
+    def __call__(self, message_id: UUID) -> tuple[Print, ...]:
+        while self._next is not None and self._next[0] < message_id:
+            self._next = next(self._found, None)
+        return self._next[1] if self._next is not None and self._next[0] == message_id else ()
 
 
 def _recorded() -> Iterator[tuple[UUID, frozenset[bytes]]]:
@@ -74,8 +91,9 @@ def _problem(message_id: UUID) -> Problem | None:
     for _ in range(_LOOKS):
         before = _last_record(message_id)
         row = Message.objects.filter(id=message_id).values_list(*COLUMNS, "body").first()
+        files = next((files for _, files in all_printed(message_id)), ())
         if before == _last_record(message_id):
-            return _verdict(message_id, before, None if row is None else _hashes(row[:-1], row[-1]))
+            return _verdict(message_id, before, None if row is None else _hashes(row[:-1], row[-1], files))
     return None
 
 

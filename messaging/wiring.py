@@ -37,9 +37,11 @@ def render_events(events: Sequence[Event]) -> list[dict[str, Any]]:
 def wire() -> None:
     """Called once, by AppConfig.ready()."""
     from accounts import sharing
+    from attachments import wiring as attachments
     from audit import verify
     from audit import writer as audit_writer
     from messaging.drafts import SendDraft
+    from messaging.places import is_member, may_see_message, place_for
     from messaging.verification import check_bodies
     from messaging.writer import store_sends
     from realtime import wiring as realtime
@@ -53,5 +55,8 @@ def wire() -> None:
     realtime.deleted_streams = querysets.deleted_conversations
     realtime.render = render_events
     realtime.veiled = veiled
+    attachments.place_for = place_for
+    attachments.may_see_message = may_see_message
+    attachments.is_member = is_member
     sharing.shares_conversation = querysets.shares_conversation
     sharing.people_sharing_with = querysets.people_sharing_with

@@ -1,10 +1,10 @@
 """Sends, stored in groups: everything that waits while one transaction runs goes into the next one.
 
     lock the streams of the group in the order of their ids
-    read, in one query each: the senders' stays, messages sent before under the same client id, messages that are quoted
-    or answered in a thread, and where somebody is named, who that is
+    read, in one query each: the senders' stays, messages sent before under the same client id, messages that are
+    quoted, forwarded or answered in a thread, where somebody is named, who that is, and where files are sent, those
     refuse, recognise repeats, or number and seal
-    insert messages, mentions, events and audit entries                            - COMMIT, then sockets and answers
+    insert messages, mentions, events and audit entries, claim files               - COMMIT, then sockets and answers
 
 The number of statements does not depend on the number of sends. Permission is decided under the lock, so nobody posts
 into a conversation they have just been removed from. A send that cannot be stored fails alone.
@@ -19,6 +19,7 @@ from uuid import UUID
 import audit
 from accounts.permissions import KEEPERS_OF_RECORDS
 from accounts.querysets import users_of_records
+from attachments.models import Attachment
 from core import sql
 from core.actor import SYSTEM_ID
 from core.errors import (
@@ -26,7 +27,6 @@ from core.errors import (
     FieldError,
     IdempotencyConflict,
     Invalid,
-    InvalidReference,
     TokenRevoked,
 )
 from core.jobs import enqueue
@@ -34,10 +34,12 @@ from core.time import now
 from encryption.keyring import keyring
 from messaging import fingerprint, policies, querysets
 from messaging.bodies import load_keys, seal_body
-from messaging.drafts import SendDraft, Sent, require_same_as_stored
+from messaging.drafts import SendDraft, Sent, no_reference, require_same_as_stored
+from messaging.enclosing import Enclosures
 from messaging.mentioning import Mentions
 from messaging.models import Message
 from messaging.models.conversation import Kind
+from messaging.origins import Origins
 from messaging.querysets import not_found
 from messaging.rendering import Wire, event_message, with_preview
 from messaging.rows import SYSTEM_SEAT, Extras, MessageRow, Seat, Sight, Stay
@@ -64,6 +66,7 @@ _COLUMNS = (
     "forwarded_at",
     "mentions_all",
     "mentions_some",
+    "has_files",
 )
 
 
@@ -83,19 +86,25 @@ class _Group:
     """One group of sends while it is being stored; its streams are locked from the first line on."""
 
     def __init__(self, drafts: Sequence[SendDraft]) -> None:
-        self._streams = streams.lock({draft.conversation_id for draft in drafts})
-        self._seats = _seats(drafts)
+        here = {draft.conversation_id for draft in drafts}
+        # What is forwarded stays where it is until its copy is stored, and so does whoever forwards it.
+        self._origins = Origins(drafts)
+        locked = streams.lock(here | self._origins.conversation_ids)
+        self._streams = {id_: stream for id_, stream in locked.items() if id_ in here}
+        self._seats = _seats(drafts, self._origins.seats)
         self._earlier = querysets.messages_by_client_id(
             draft.repeat_key for draft in drafts if draft.client_message_id is not None
         )
         self._quotable = querysets.messages_by_id(
-            id_ for draft in drafts for id_ in (draft.reply_to_id, draft.thread_root_id) if id_ is not None
+            {id_ for draft in drafts for id_ in (draft.reply_to_id, draft.thread_root_id) if id_ is not None}
+            | self._origins.message_ids
         )
         self._records = _patient_records(drafts)
         self._mentions = Mentions([draft.wording for draft in drafts])
+        self._files = Enclosures(drafts, self._streams)
         # Of a quoted message in another conversation nothing is touched: it is refused like one that does not exist.
-        here = [row for row in self._quotable.values() if row.conversation_id in self._streams]
-        load_keys([*self._earlier.values(), *here])
+        quoted = [row for row in self._quotable.values() if row.conversation_id in self._streams]
+        load_keys([*self._earlier.values(), *quoted])
         self._new: dict[tuple[UUID, UUID, str], SendDraft] = {}
         self._repeats: list[tuple[SendDraft, MessageRow]] = []
         self._twins: list[tuple[SendDraft, SendDraft]] = []
@@ -119,7 +128,9 @@ class _Group:
             self._twins.append((draft, twin))
         else:
             policies.can_post(seat)
+            self._origins.require(draft, self._quotable, self._seats)
             self._require_references(draft, seat)
+            self._files.admit(draft)
             self._new[draft.repeat_key] = draft
 
     def store(self) -> None:
@@ -131,10 +142,11 @@ class _Group:
         stored = [(draft, self._row(draft, next(numbers[draft.conversation_id]))) for draft in self._new.values()]
         sql.insert("messaging_message", [_columns(row) for _, row in stored])
         sql.insert("messaging_mention", [line for _, row in stored for line in self._mentions.rows(row)])
-        wires = [event_message(row, Extras(self._mentions.of(row.id)), draft.body) for draft, row in stored]
+        self._files.claim()
+        wires = [event_message(row, self._extras(row.id), self._files.body(draft)) for draft, row in stored]
         streams.append([self._event(row, wire) for (_, row), wire in zip(stored, wires, strict=True)])
         for (draft, row), wire in zip(stored, wires, strict=True):
-            _record(draft, row)
+            _record(draft, row, self._files.of(row.id))
             draft.outcome = Sent(with_preview(wire, row, self._seat(draft).first_seq), False)
         self._mark_threads()
         self._answer_for_the_absent()
@@ -164,15 +176,15 @@ class _Group:
     def _require_references(self, draft: SendDraft, seat: Seat) -> None:
         """Whatever is wrong with a message or record that is referred to, the answer is one and the same."""
         if draft.reply_to_id is not None and self._living(draft.reply_to_id, draft, seat) is None:
-            raise _no_reference(draft, draft.reply_to_id, "replyToId names no message that can be quoted here.")
+            raise no_reference(draft, draft.reply_to_id, "replyToId names no message that can be quoted here.")
         if draft.thread_root_id is not None:
             root = self._living(draft.thread_root_id, draft, seat)
             if root is None or root.thread_root_id is not None:
                 detail = "threadRootId names no message that a thread can begin with here."
-                raise _no_reference(draft, draft.thread_root_id, detail)
+                raise no_reference(draft, draft.thread_root_id, detail)
         if draft.patient_record_id is not None and not self._may_link(draft.patient_record_id, seat):
             detail = "patientRecordId names no record that can be linked here."
-            raise _no_reference(draft, draft.patient_record_id, detail)
+            raise no_reference(draft, draft.patient_record_id, detail)
         if draft.expires_in is not None and seat.kind == Kind.CLINICAL:
             kept = FieldError("expiresInSeconds", "invalid", "Messages of clinical conversations are kept.")
             raise Invalid("Some fields are not valid.", errors=[kept])
@@ -201,7 +213,9 @@ class _Group:
             type=draft.type,
             format=draft.format,
             priority=draft.priority,
-            body=seal_body(draft.conversation_id, draft.message_id, draft.actor.id, draft.type, draft.body),
+            body=seal_body(
+                draft.conversation_id, draft.message_id, draft.actor.id, draft.type, self._files.body(draft)
+            ),
             created_at=moment,
             expires_at=None if draft.expires_in is None else moment + timedelta(seconds=draft.expires_in),
             thread_root_id=draft.thread_root_id,
@@ -210,9 +224,13 @@ class _Group:
             forwarded_at=None if origin is None else origin.created_at,
             mentions_all=self._mentions.mean_all(draft.message_id, self._seat(draft)),
             mentions_some=bool(self._mentions.of(draft.message_id)),
+            has_files=bool(draft.attachment_ids),
         )
         quoted = self._quotable.get(draft.reply_to_id) if draft.reply_to_id else None
         return row if quoted is None else row.quoting(quoted)
+
+    def _extras(self, message_id: UUID) -> Extras:
+        return Extras(self._mentions.of(message_id), files=self._files.of(message_id))
 
     def _event(self, row: MessageRow, wire: Wire) -> streams.NewEvent:
         stream = self._streams[row.conversation_id]
@@ -232,18 +250,15 @@ class _Group:
                 enqueue("messaging.out_of_office", conversation_id=conversation_id)
 
 
-def _seats(drafts: Sequence[SendDraft]) -> dict[tuple[UUID, UUID], Seat]:
-    """Where the senders sit. The system has a seat in every conversation that is there, and is subject to no policy."""
+def _seats(drafts: Sequence[SendDraft], besides: set[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Seat]:
+    """Where the senders sit, and `besides` in which other places. The system has a seat in every conversation that is
+    there, and is subject to no policy."""
     system = {draft.conversation_id for draft in drafts if draft.actor.id == SYSTEM_ID}
-    people = {(draft.conversation_id, draft.actor.id) for draft in drafts if draft.actor.id != SYSTEM_ID}
+    people = {(draft.conversation_id, draft.actor.id) for draft in drafts if draft.actor.id != SYSTEM_ID} | besides
     seats = querysets.seats_of(people) if people else {}
     if system:
         seats |= {(conversation_id, SYSTEM_ID): SYSTEM_SEAT for conversation_id in querysets.alive(system)}
     return seats
-
-
-def _no_reference(draft: SendDraft, id_: UUID, detail: str) -> InvalidReference:
-    return InvalidReference(detail, subject_id=id_, conversation_id=draft.conversation_id)
 
 
 def _patient_records(drafts: Sequence[SendDraft]) -> dict[UUID, UUID | None]:
@@ -255,12 +270,12 @@ def _columns(row: MessageRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _COLUMNS}
 
 
-def _record(draft: SendDraft, row: MessageRow) -> None:
+def _record(draft: SendDraft, row: MessageRow, files: Sequence[Attachment]) -> None:
     audit.record(
         "message.created",
         actor=draft.actor,
         object_id=row.id,
         conversation_id=row.conversation_id,
-        object_hash=fingerprint.of_row(row),
+        object_hash=fingerprint.of_row(row, files),
         details=None if draft.forwarded_from is None else draft.forwarded_from.as_details(),
     )

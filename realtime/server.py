@@ -23,7 +23,7 @@ from django.conf import settings
 from audit import writer
 from realtime import draining, protocol
 from realtime.direct import DirectProtocol
-from realtime.heads import BoundedHttp
+from realtime.http import BoundedHttp
 from realtime.hub import hub
 from realtime.protocol import CloseCode
 from realtime.sockets import Socket

@@ -26,12 +26,12 @@ from encryption.keyring import keyring
 from tests.reset import PostgresReset, Reset, SqliteReset
 
 LONG = (
-    *("tests/config/", "tests/deploy/", "tests/doors/", "tests/page/", "tests/promises/", "tests/realtime/"),
+    *(f"tests/{folder}/" for folder in ("attachments", "config", "deploy", "doors", "page", "promises", "realtime")),
     "tests/messaging/test_verify_counters.py",
 )
 """Where the files are that take longest."""
 
-pytest_plugins = ["tests.live", "tests.people", "tests.shown"]
+pytest_plugins = ["tests.live", "tests.people", "tests.shown", "tests.peers.clamd", "tests.peers.storage"]
 
 # httpx reads the whole list of certificate authorities for every client: 28 ms, of a test that takes 100. The context
 # is only read afterwards, so that all clients can have the same.

@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +10,14 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from tests.forked import Forked
+
 
 @dataclass(frozen=True)
 class Served:
     """A running process, and where it listens."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     url: str
 
     @property
@@ -29,9 +29,7 @@ class Served:
 def served(**environment: str) -> Iterator[Served]:
     """Serve on the database of this test, with these settings; ended for certain afterwards."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port)], env={**os.environ, **environment}
-    )
+    process = Forked("manage.py", "serve", "--port", str(port), environment={**os.environ, **environment})
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for_life(url, process)
@@ -47,7 +45,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_for_life(url: str, process: "subprocess.Popen[bytes]") -> None:
+def _wait_for_life(url: str, process: Forked) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended at start-up"

@@ -32,8 +32,8 @@ from tests.servers import ServerMissing, start_postgres, start_redis
 EMBEDDED = os.environ.get("PARLEY_TEST_BACKEND", "") == "embedded"
 
 OUTSIDE = (
-    *("ACCESS_TOKEN_LIFETIME", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "ALLOW_NATIVE_CLIENTS", "AUTH_TIMEOUT"),
-    *("AWAY_AFTER", "LEASE_TTL", "RECONNECT_GRACE"),
+    *("ACCESS_TOKEN_LIFETIME", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "ALLOW_NATIVE_CLIENTS", "ATTACHMENT_SCANNER"),
+    *("AUTH_TIMEOUT", "AWAY_AFTER", "CLAMD_URL", "LEASE_TTL", "RECONNECT_GRACE"),
     *("CONNECTIONS_PER_USER", "CORS_ORIGINS", "DATABASE_OWNER_URL", "DATABASE_THREADS", "DATABASE_URL", "DATA_DIR"),
     *("DEBUG", "DEMO_PASSWORD", "DRAIN_SPREAD", "HEARTBEAT", "HEARTBEAT_TIMEOUT", "IDLE_TIMEOUT", "JWT_KEYS"),
     *("KEY_EPOCH", "MASTER_KEYS", "MASTER_KEY_ACTIVE", "MAX_FRAME", "MESSAGE_MAX_BYTES", "MESSAGE_MAX_CHARACTERS"),
@@ -94,7 +94,7 @@ def _forget_the_shell() -> None:
         plain = name.removesuffix("_FILE")
         # libpq's own variables (PGSSLMODE, PGOPTIONS …) would change every connection; PG_BINDIR is ours.
         libpq = name.startswith("PG") and "_" not in name
-        if plain in OUTSIDE or plain.startswith("LIMIT_") or libpq:
+        if plain in OUTSIDE or plain.startswith(("LIMIT_", "STORAGE_", "AWS_", "GOOGLE_")) or libpq:
             del os.environ[name]
 
 

@@ -11,6 +11,9 @@ _CONVERSATION = "0192f0d1-22b4-7c1e-9a70-6b1f0e2d3c4a"
 _OTHER_CONVERSATION = "0192f0d1-22b4-7c1e-9a70-6b1f0e2d3c4b"
 _MESSAGE = "0192f0d3-91c2-7f3a-8b1c-0d9e8f7a6b5c"
 
+_FILE = "0192f0d3-8e10-7b44-9c02-1a2b3c4d5e6f"
+_OTHER_FILE = "0192f0d3-8e55-7d18-8f3a-2b3c4d5e6f70"
+
 _HERE = {"conversationId": _CONVERSATION}
 _THIS = {"messageId": _MESSAGE}
 
@@ -50,6 +53,7 @@ MANAGE: Examples = {
 SEND: Examples = {
     "Text": _HERE | {"content": "Is K<3.5 dangerous?", "clientMessageId": "phone-1"},
     "A reply": _HERE | {"content": "Yes: call us today.", "clientMessageId": "desk-7", "replyToId": _MESSAGE},
+    "Pictures": _HERE | {"type": "image", "attachmentIds": [_FILE, _OTHER_FILE], "clientMessageId": "phone-2"},
     "In a thread, urgent": _HERE | {"content": "@provider1 please", "threadRootId": _MESSAGE, "priority": "urgent"},
 }
 EDIT: Examples = {"Another text": _THIS | {"content": "Is K<3.5 or K>5.5 dangerous?"}}

@@ -25,7 +25,8 @@ send = Receives(
     summary="Send a message. It is stored when the reply arrives.",
     description=(
         "Without an answer, send it again with the same `clientMessageId`, by either door: it is stored once, and the "
-        "repeat gets the stored message with `duplicate: true`. `@username` in the text mentions a member."
+        "repeat gets the stored message with `duplicate: true`. `@username` in the text mentions a member. Files are "
+        "uploaded first (`POST /api/v1/attachments`) and named in `attachmentIds`; a file is sent once."
     ),
     examples=examples.SEND,
 )
@@ -38,7 +39,7 @@ edit = Receives(
     answer=answers.changed_message,
     reply=shapes.MessageOut,
     summary="Give a message of one's own another text.",
-    description="Everybody who sees it may read what it said before. A forwarded copy stays as it is.",
+    description="Everybody who sees it may read what it said before. A forwarded copy, and every file, stays as it is.",
     examples=examples.EDIT,
 )
 delete = Receives(
@@ -93,7 +94,7 @@ forward = Receives(
     summary="Send a copy of a message into another conversation of one's own.",
     description=(
         "Out of a clinical conversation only into a clinical one of the same patient. Messages of the system and those "
-        "that expire are not forwarded."
+        "that expire are not forwarded. Files are copied, which takes a moment; each counts as an upload."
     ),
     examples=examples.FORWARD,
 )

@@ -1,10 +1,12 @@
 """What somebody's own data is: what they could see anyway, and nothing else.
 
 Messages come through `querysets.visible_messages` and are rendered as they are for this person everywhere else; each
-page of them is recorded as read. A conversation they leave meanwhile ends there.
+page of them is recorded as read. A conversation they leave meanwhile ends there, and so does a file of it
+(`messaging.export.enclosed`).
 """
 
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
 from accounts import own_data
@@ -15,7 +17,9 @@ from core.errors import NotFound, Shredded
 from core.time import wire_time
 from encryption.formats import Undecryptable
 from messaging import querysets
-from messaging.export.archive import File
+from messaging.export.archive import Member, json_lines
+from messaging.export.enclosed import Enclosed
+from messaging.export.fetching import Fetch
 from messaging.models import Membership, Report
 from messaging.rendering import receipt_out
 from messaging.services.reading import conversations_for
@@ -24,17 +28,22 @@ from messaging.showing import shown
 from messaging.viewing import record_now, viewing_of
 
 
-def files(actor: Actor) -> Iterator[File]:
-    """All of it, in pages that are read when they are asked for."""
-    yield "profile.jsonl", own_data.profile(actor)
-    yield "sessions.jsonl", own_data.sessions(actor)
-    yield "blocks.jsonl", own_data.blocked(actor)
-    yield "conversations.jsonl", _conversations(actor)
-    yield "receipts.jsonl", _receipts(actor)
-    yield "messages.jsonl", _messages(actor)
-    yield "reactions.jsonl", _reactions(actor)
-    yield "mentions.jsonl", _mentions(actor)
-    yield "reports.jsonl", _reports(actor)
+def members(actor: Actor) -> Iterator[Member | Fetch]:
+    """All of it, in pieces that are read when they are asked for; what people sent each other as files at the end."""
+    lines = {
+        "profile": own_data.profile,
+        "sessions": own_data.sessions,
+        "blocks": own_data.blocked,
+        "conversations": _conversations,
+        "receipts": _receipts,
+        "messages": _messages,
+        "reactions": _reactions,
+        "mentions": _mentions,
+        "reports": _reports,
+    }
+    for name, pages in lines.items():
+        yield json_lines(f"{name}.jsonl", pages(actor))
+    yield from Enclosed(actor, partial(_conversation_ids, actor.id)).members()
 
 
 def _stays(user_id: UUID) -> Iterator[list[Membership]]:

@@ -32,8 +32,9 @@ class Message(UUIDModel):
     in the same conversation is the same message. One that has expired (`expires_at`) is as good as deleted from that
     moment on; a job makes it so.
 
-    `mentions_some`, `has_thread` and `has_reactions` tell that there have been rows about it elsewhere: most messages
-    have none, and a page of them needs not ask.
+    `mentions_some`, `has_thread`, `has_reactions` and `has_files` tell that there have been rows about it elsewhere:
+    most messages have none, and a page of them needs not ask. Which files were sent with it, and what they were called
+    then, is part of the sealed body.
 
     No index but those of the rules and partial ones: each one more would be paid for with every send.
     """
@@ -56,6 +57,7 @@ class Message(UUIDModel):
     mentions_some = models.BooleanField(db_default=False)
     has_thread = models.BooleanField(db_default=False)
     has_reactions = models.BooleanField(db_default=False)
+    has_files = models.BooleanField(db_default=False)
     pinned_at = models.DateTimeField(null=True)
     pinned_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
     body = models.BinaryField()

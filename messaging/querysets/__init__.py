@@ -57,7 +57,13 @@ from messaging.querysets.messages import (
     visible_messages,
     visible_messages_by_id,
 )
-from messaging.querysets.own import own_mentions, own_reactions, own_stays
+from messaging.querysets.own import (
+    messages_with_files,
+    own_mentions,
+    own_reactions,
+    own_stays,
+    own_unsent_files,
+)
 from messaging.querysets.receipts import reached, receipts_for
 
 __all__ = [
@@ -92,12 +98,14 @@ __all__ = [
     "messages_about",
     "messages_by_client_id",
     "messages_by_id",
+    "messages_with_files",
     "not_found",
     "others_who_see",
     "overdue_in",
     "own_mentions",
     "own_reactions",
     "own_stays",
+    "own_unsent_files",
     "page",
     "pair_of",
     "people_seen_by",

@@ -1,4 +1,4 @@
-"""What stands about messages in other tables: who is mentioned, who reacted, how long the thread is.
+"""What stands about messages in other tables: who is mentioned, who reacted, how long the thread is, which files.
 
 Most messages have none of it, and say so themselves; then nothing is asked.
 """
@@ -12,12 +12,14 @@ from uuid import UUID
 from django.db.models import Count, Value
 from django.db.models.functions import Greatest
 
+from attachments.claiming import files_of
 from messaging.models import Mention, Message, Reaction
 from messaging.rows import Extras, MessageRow
 
 
 def extras_of(rows: Iterable[MessageRow]) -> dict[UUID, Extras]:
-    """The extras of those of these messages that have any: at most three queries, however many there are.
+    """The extras of those of these messages that have any: at most four queries, however many there are, and another
+    for keys of files that are not in memory.
 
     Of one that is gone only its thread is left, which others wrote.
     """
@@ -26,8 +28,12 @@ def extras_of(rows: Iterable[MessageRow]) -> dict[UUID, Extras]:
     mentions = _mentions([row.id for row in alive if row.mentions_some])
     reactions = _reactions([row.id for row in alive if row.has_reactions])
     threads = _thread_counts([row.id for row in rows if row.has_thread])
-    found = mentions.keys() | reactions.keys() | threads.keys()
-    return {id_: Extras(mentions.get(id_, ()), reactions.get(id_, ()), threads.get(id_, 0)) for id_ in found}
+    files = files_of([row.id for row in alive if row.has_files])
+    found = mentions.keys() | reactions.keys() | threads.keys() | files.keys()
+    return {
+        id_: Extras(mentions.get(id_, ()), reactions.get(id_, ()), threads.get(id_, 0), files.get(id_, ()))
+        for id_ in found
+    }
 
 
 def thread_counts_at(places: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], int]:

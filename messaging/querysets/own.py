@@ -5,7 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
+from attachments.models import SHOWN, Attachment
 from messaging.models import Membership
 from messaging.querysets.messages import visible_messages
 from messaging.querysets.stays import lasting
@@ -47,3 +49,18 @@ def own_mentions(user_id: UUID, conversation_id: UUID, after: int, most: int) ->
     """(message, seq) of the messages of a conversation that name them and that they may see, behind `after`."""
     named = visible_messages(user_id).filter(conversation=conversation_id, seq__gt=after, mentions__user=user_id)
     return list(named.order_by("seq").values_list("id", "seq")[:most])
+
+
+def messages_with_files(user_id: UUID, conversation_id: UUID, after: int, most: int) -> list[tuple[UUID, int]]:
+    """(message, seq) of the messages with files that they may see, behind `after`."""
+    found = visible_messages(user_id).filter(
+        conversation=conversation_id, seq__gt=after, has_files=True, deleted_at=None
+    )
+    living = found.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+    return list(living.order_by("seq").values_list("id", "seq")[:most])
+
+
+def own_unsent_files(user_id: UUID, conversation_id: UUID) -> list[Attachment]:
+    """What they have uploaded into a conversation and not sent yet."""
+    unsent = Attachment.objects.filter(owner=user_id, message_id=None, gone_at=None, status__in=SHOWN)
+    return list(unsent.filter(conversation_id=conversation_id).order_by("id"))

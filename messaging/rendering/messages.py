@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from attachments.rendering import attachment_out
 from core.errors import Shredded
 from core.time import wire_time
 from encryption.formats import Undecryptable
@@ -27,6 +28,7 @@ _PLACE = ("id", "conversationId", "seq", "senderId", "type", "format", "priority
 
 def event_message(row: MessageRow, extras: Extras = NO_EXTRAS, body: Body | None = None) -> Wire:
     """The Message as every receiver of its event gets it; `body` spares opening what is at hand."""
+    opened = _opened(row) if body is None else body
     wire: Wire = {
         "id": row.id,
         "conversationId": row.conversation_id,
@@ -34,7 +36,7 @@ def event_message(row: MessageRow, extras: Extras = NO_EXTRAS, body: Body | None
         "senderId": row.sender_id,
         "type": row.type,
         "format": row.format,
-        **(_opened(row) if body is None else body._asdict()),
+        **_said(opened),
         "priority": row.priority,
         "threadCount": extras.thread_count,
         "mentions": [],
@@ -56,7 +58,15 @@ def event_message(row: MessageRow, extras: Extras = NO_EXTRAS, body: Body | None
         wire["deletedAt"] = wire_time(row.deleted_at or row.expires_at or row.created_at)
     else:
         wire |= _of_the_living(row, extras)
+        if extras.files and isinstance(opened, Body):
+            wire["attachments"] = _attachments(opened, extras)
     return wire
+
+
+def _attachments(body: Body, extras: Extras) -> list[Wire]:
+    """The files that the body names, in its order: whatever else claims to belong to the message is not shown."""
+    found = {file.id: file for file in extras.files}
+    return [attachment_out(found[file.id]) for file in body.files if file.id in found]
 
 
 def _of_the_living(row: MessageRow, extras: Extras) -> Wire:
@@ -125,24 +135,36 @@ def with_preview(wire: Wire, row: MessageRow, first_seq: int) -> Wire:
 
 
 def preview(row: MessageRow) -> str | None:
-    """The beginning of a message; None when it was deleted or cannot be opened."""
-    content: str | None = _opened(row)["content"]
-    return None if content is None else content[:PREVIEW_CHARACTERS]
+    """The beginning of a message, of one without text the names of its files; None when it was deleted or cannot be
+    opened."""
+    opened = _opened(row)
+    if not isinstance(opened, Body):
+        return None
+    text = opened.content or ", ".join(file.name for file in opened.files)
+    return text[:PREVIEW_CHARACTERS]
 
 
 def earlier_text(row: MessageRow, replaced_at: datetime) -> Wire:
     """What a message said at the revision of this row, and until when."""
-    opened = _opened(row)
-    del opened["metadata"]  # an edit changes the text only
-    return {"revision": row.revision, **opened, "replacedAt": wire_time(replaced_at)}
+    said = _said(_opened(row))
+    del said["metadata"]  # an edit changes the text only
+    return {"revision": row.revision, **said, "replacedAt": wire_time(replaced_at)}
 
 
-def _opened(row: MessageRow) -> Wire:
+def _opened(row: MessageRow) -> Body | str | None:
+    """The body, why it cannot be opened, or None where there is none any more."""
     if row.is_gone:
-        return {"content": None, "metadata": {}}
+        return None
     try:
-        return open_body(row)._asdict()
+        return open_body(row)
     except Undecryptable:
-        return {"content": None, "contentError": "undecryptable", "metadata": {}}
+        return "undecryptable"
     except Shredded:
-        return {"content": None, "contentError": "shredded", "metadata": {}}
+        return "shredded"
+
+
+def _said(opened: Body | str | None) -> Wire:
+    if isinstance(opened, Body):
+        return {"content": opened.content, "metadata": opened.metadata}
+    why = {} if opened is None else {"contentError": opened}
+    return {"content": None, **why, "metadata": {}}

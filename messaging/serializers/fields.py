@@ -23,9 +23,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\
 _ONE_EMOJI = "Send one emoji in the form in which keyboards send it: ❤️ with its variation selector, not a bare ❤."
 
 
-def content_field() -> TextField:
+def content_field(**kwargs: Any) -> TextField:
     """The text of a message, bounded as the settings say."""
-    return TextField(max_characters=settings.MESSAGE_MAX_CHARACTERS, max_bytes=settings.MESSAGE_MAX_BYTES)
+    return TextField(max_characters=settings.MESSAGE_MAX_CHARACTERS, max_bytes=settings.MESSAGE_MAX_BYTES, **kwargs)
 
 
 class EmojiField(serializers.CharField):
@@ -108,6 +108,19 @@ class IdField(serializers.UUIDField):
         found = parse_uuid(data)
         if found is None:
             self.fail("invalid")
+        return found
+
+
+class DistinctIdsField(serializers.ListField):
+    """Ids in an order that counts, each once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=IdField(), **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[UUID]:
+        found: list[UUID] = super().to_internal_value(data)
+        if len(set(found)) < len(found):
+            raise serializers.ValidationError("Name each of them once.", code="invalid")
         return found
 
 

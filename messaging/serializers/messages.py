@@ -2,12 +2,15 @@
 
 from rest_framework import serializers
 
+from attachments.serializers import AttachmentOut
 from core.shapes import Shape, TextField, cursor_field
+from messaging.enclosing import MOST_FILES
 from messaging.mentions import MOST as MOST_MENTIONS
 from messaging.models.conversation import Priority
 from messaging.models.message import Format, Type
 from messaging.models.report import Reason
 from messaging.serializers.fields import (
+    DistinctIdsField,
     EmojiField,
     client_message_id_field,
     content_field,
@@ -20,6 +23,10 @@ _SENDABLE = [value for value in Type.values if value != Type.SYSTEM]
 _LONGEST_LIFE = 366 * 86_400
 _STATUSES = ("sent", "delivered", "read")
 _CONTENT_ERRORS = ("undecryptable", "shredded")
+_WHICH_TYPE = (
+    "`text` without files, otherwise `file`, unless you say better: `image`, `video` and `audio` where every file is "
+    "of that kind, `voice` for one recording."
+)
 
 
 class ReplyToOut(Shape):
@@ -61,7 +68,7 @@ class MessageOut(Shape):
     )
     mentions = serializers.ListField(child=serializers.UUIDField())
     reactions = ReactionOut(many=True)
-    attachments = serializers.ListField(child=serializers.DictField())
+    attachments = AttachmentOut(many=True)
     patient_record_id = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(
         _STATUSES,
@@ -88,10 +95,8 @@ class SentOut(MessageOut):
 
 
 class MessageBody(Shape):
-    content = content_field()
-    type = serializers.ChoiceField(
-        _SENDABLE, default=Type.TEXT.value, help_text="What a client shows it as; there are no files yet."
-    )
+    content = content_field(required=False, help_text="Required without files.")
+    type = serializers.ChoiceField(_SENDABLE, required=False, help_text=_WHICH_TYPE)
     format = serializers.ChoiceField(Format.choices, default=Format.PLAIN.value)
     priority = serializers.ChoiceField(Priority.choices, default=Priority.NORMAL.value)
     client_message_id = client_message_id_field()
@@ -111,6 +116,11 @@ class MessageBody(Shape):
         child=serializers.UUIDField(), required=False, max_length=MOST_MENTIONS, help_text="Besides who is named."
     )
     metadata = metadata_field()
+    attachment_ids = DistinctIdsField(
+        required=False,
+        max_length=MOST_FILES,
+        help_text="Files of your own, uploaded into this conversation, `clean` and not sent yet, in this order.",
+    )
 
 
 class MessageIn(MessageBody):

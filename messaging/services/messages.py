@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import audit
+from attachments.claiming import let_go
 from audit.writer import writer
 from core import sql
 from core.actor import Actor
+from core.errors import FieldError, Invalid
 from core.ids import uuid7
 from core.time import now
 from encryption.formats import blob_epoch
 from messaging import fingerprint, policies, querysets
 from messaging.bodies import Body, Metadata, open_body, seal_body
 from messaging.drafts import SendDraft, Sent
+from messaging.enclosing import require_files
 from messaging.mentioning import Mentions, Wording
 from messaging.mentions import named_in
 from messaging.models import Mention, Message, MessageEdit, Reaction
@@ -20,7 +23,7 @@ from messaging.models.conversation import Priority
 from messaging.models.message import Format, Type
 from messaging.rendering import event_message
 from messaging.rows import NO_EXTRAS, Extras, MessageRow, Seat
-from messaging.sanitizer import sanitize_content
+from messaging.sanitizer import sanitize_caption, sanitize_content
 from messaging.services.holding import hold, require_living
 from realtime import announce, streams
 from realtime.models import Stream
@@ -30,15 +33,16 @@ async def send_message(
     *,
     actor: Actor,
     conversation_id: UUID,
-    content: str,
+    content: str | None = None,
     client_message_id: str | None = None,
-    type: str = Type.TEXT.value,
+    type: str | None = None,
     format: str = Format.PLAIN.value,
     priority: str = Priority.NORMAL.value,
     reply_to_id: UUID | None = None,
     thread_root_id: UUID | None = None,
     patient_record_id: UUID | None = None,
     expires_in_seconds: int | None = None,
+    attachment_ids: Sequence[UUID] = (),
     mentions: Sequence[UUID] = (),
     metadata: Metadata | None = None,
 ) -> Sent:
@@ -46,15 +50,20 @@ async def send_message(
 
     The same `client_message_id` of the same sender in the same conversation again stores nothing and returns the first
     message as it is by now. Who is named in the text (`@username`) or in `mentions` and is a member is mentioned.
+    With files (`attachment_ids`, the actor's own, not sent yet) the text may be missing, and the type is `file` unless
+    the actor says better.
     Raises NotFound for a conversation the actor is no member of, Forbidden when they may not post, IdempotencyConflict
-    when the id was used for another message, InvalidReference for a message or patient record that cannot be referred
-    to here, Invalid for an expiry in a clinical conversation, InvalidText for a text with nothing in it.
+    when the id was used for another message, InvalidReference for a message, file or patient record that cannot be
+    referred to here, Invalid for an expiry in a clinical conversation and a type that does not fit the files,
+    InvalidText for a text with nothing in it.
     """
+    chosen = type or (Type.FILE if attachment_ids else Type.TEXT).value
+    require_files(chosen, len(attachment_ids))
     draft = SendDraft(
         actor=actor,
         conversation_id=conversation_id,
-        content=sanitize_content(content, format),
-        type=type,
+        content=_text(content, format, bool(attachment_ids)),
+        type=chosen,
         format=format,
         priority=priority,
         client_message_id=client_message_id,
@@ -64,19 +73,31 @@ async def send_message(
         expires_in=expires_in_seconds,
         mentions=tuple(mentions),
         metadata=metadata or {},
+        attachment_ids=tuple(attachment_ids),
     )
     sent: Sent = await writer.store(draft)
     announce.typed(conversation_id, actor.id, sent.message["seq"])
     return sent
 
 
+def _text(content: str | None, format: str, has_files: bool) -> str:
+    """What is stored of a text that somebody sends or changes; only beside files it may be missing."""
+    if has_files:
+        return sanitize_caption(content or "", format)
+    if content is None:
+        missing = FieldError("content", "required", "This field is required.")
+        raise Invalid("Some fields are not valid.", errors=[missing])
+    return sanitize_content(content, format)
+
+
 def edit_message(*, actor: Actor, subject: MessageRow, content: str) -> MessageRow:
-    """Give one's own message another text; returns it.
+    """Give one's own message another text; returns it. Its files stay what they are, and beside them the text may be
+    taken away.
 
     The new text stands under the key of the period in which the message was sent. The same text again changes nothing.
     Raises Gone for a deleted message, Forbidden when the actor may not post any more, InvalidText as sending does.
     """
-    clean = sanitize_content(content, subject.format)
+    clean = _text(content, subject.format, subject.has_files)
     with audit.transaction():
         stream, row, seat = hold(actor, subject)
         policies.can_post(seat)
@@ -88,8 +109,8 @@ def edit_message(*, actor: Actor, subject: MessageRow, content: str) -> MessageR
 
 
 def delete_message(*, actor: Actor, subject: MessageRow) -> MessageRow:
-    """Delete a message: its text is overwritten, what it said before edits, its mentions and reactions go, its number
-    stays. A repeat changes nothing. Raises Forbidden unless the actor sent it or leads the room."""
+    """Delete a message: its text is overwritten, what it said before edits, its mentions, reactions and files go, its
+    number stays. A repeat changes nothing. Raises Forbidden unless the actor sent it or leads the room."""
     with audit.transaction():
         stream, row, seat = hold(actor, subject)
         policies.can_delete_message(row, actor.id, seat)
@@ -104,6 +125,8 @@ def erase(actor: Actor, stream: Stream, row: MessageRow) -> MessageRow:
     _update(gone, deleted_at=gone.deleted_at, deleted_by=actor.id, pinned_at=None, pinned_by=None, mentions_all=False)
     for about in (MessageEdit, Mention, Reaction):
         about.objects.filter(message=row.id).delete()
+    if row.has_files:
+        let_go(row.id)
     _tell(actor, stream, gone, _extras_at(gone, stream.head_seq + 1), "message:deleted", "message.deleted")
     return gone
 
@@ -169,5 +192,5 @@ def _tell(actor: Actor, stream: Stream, row: MessageRow, extras: Extras, event: 
         actor=actor,
         object_id=row.id,
         conversation_id=row.conversation_id,
-        object_hash=fingerprint.of_row(row, deleted_by=actor.id if row.deleted_at else None),
+        object_hash=fingerprint.of_row(row, extras.files, deleted_by=actor.id if row.deleted_at else None),
     )

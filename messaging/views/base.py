@@ -8,6 +8,8 @@ from core.shapes import Shape
 __all__ = [
     "BANNED",
     "CONFLICT",
+    "DAMAGED",
+    "FILE_TOO_LARGE",
     "FORBIDDEN",
     "FULL",
     "GONE",
@@ -28,6 +30,8 @@ FORBIDDEN = {403: OpenApiResponse(description="You can see it, but may not do th
 MISSING = {404: OpenApiResponse(description="There is no such person, as far as you may know.")}
 GONE = {410: OpenApiResponse(description="The message has been deleted, or its key destroyed.")}
 TOO_LARGE = {413: OpenApiResponse(description="The text is longer than a message may be.")}
+FILE_TOO_LARGE = {413: OpenApiResponse(description="A file is larger than files may be there.")}
+DAMAGED = {502: OpenApiResponse(description="`integrity_error`: what is stored was altered or is missing.")}
 CONFLICT = {409: OpenApiResponse(description="`idempotency_conflict`: this clientMessageId was another message's.")}
 FULL = {409: OpenApiResponse(description="`conversation_full`: it has as many members as it may have.")}
 BANNED = {409: OpenApiResponse(description="`conversation_full`, or `conflict`: somebody among them was banned.")}

@@ -12,6 +12,8 @@ from messaging import serializers as shapes
 from messaging.events import messages as events
 from messaging.views.base import (
     CONFLICT,
+    DAMAGED,
+    FILE_TOO_LARGE,
     FORBIDDEN,
     GONE,
     LIMIT,
@@ -77,6 +79,8 @@ class ForwardView(Route):
             **MISSING,
             **CONFLICT,
             **GONE,
+            **FILE_TOO_LARGE,
+            **DAMAGED,
         },
     )
     def post(self, request: Request, message_id: UUID) -> Response:

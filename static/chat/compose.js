@@ -3,7 +3,8 @@
 import { $, act } from "./dom.js";
 import { senderOf, textOf } from "./messages.js";
 
-export function composeView(store) {
+// `files`: what is attached (attach.js).
+export function composeView(store, files) {
   const text = $("text"), unsent = new Map(), quoted = new Map(); // by conversation
 
   const answer = (message) => {
@@ -13,9 +14,10 @@ export function composeView(store) {
   };
 
   const send = () => {
-    if (!text.value.trim()) return;
-    const { id, seq, senderId, content } = quoted.get(store.openId) ?? {};
-    store.send(text.value, id && { id, seq, senderId, preview: content });
+    const attached = files.take();
+    if (!text.value.trim() && !attached.attachments) return;
+    const message = quoted.get(store.openId), { id, seq, senderId } = message ?? {};
+    store.send(text.value.trim() && text.value, id && { id, seq, senderId, preview: textOf(message) }, attached);
     text.value = "";
     quoted.delete(store.openId);
     render();
@@ -23,6 +25,7 @@ export function composeView(store) {
   };
 
   function render() {
+    files.render();
     const message = quoted.get(store.openId);
     $("answering").hidden = !message;
     if (!message) return;
@@ -32,6 +35,7 @@ export function composeView(store) {
 
   // From now on another conversation is written to.
   const turnTo = (id) => {
+    files.leave();
     unsent.set(store.openId, text.value);
     text.value = unsent.get(id) ?? "";
   };

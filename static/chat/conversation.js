@@ -6,6 +6,14 @@ import { api } from "./rest.js";
 const ROOMS = new Set(["group", "public", "private", "course", "study_group"]);
 const LEADERS = new Set(["owner", "moderator"]);
 
+// What the page's own recordings are called (recorder.js), without the ending of their files; all else as it is.
+const RECORDED = /^(Voice message)\.(?:webm|m4a|ogg)$/;
+export const called = (name, type) => (type === "voice" ? name.replace(RECORDED, "$1") : name);
+
+// What stands for a message without words.
+export const namesOf = ({ attachments = [], type }) =>
+  attachments.map(({ name }) => called(name ?? "a file", type)).join(", ");
+
 const together = ({ emoji, userIds }) => ({ emoji, userIds, count: userIds.length });
 
 // The reactions after this person has added or taken back theirs; doing it twice changes nothing.
@@ -146,7 +154,7 @@ export class Conversation {
     "conversation:updated": (fields) => Object.assign(this.info, fields),
   };
 
-  #showLast(message) { this.info.lastMessage = { ...message, preview: message.content }; }
+  #showLast(message) { this.info.lastMessage = { ...message, preview: message.content || namesOf(message) }; }
 
   // Each of these leads to the same state however often it is done.
   #change({ event, seq, data }) { this.#changes[event]?.(data, seq); }

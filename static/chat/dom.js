@@ -46,8 +46,20 @@ function keepingFocus(node, change) {
 // What goes wrong is said where the person is: in the open dialog, if there is one.
 const notices = () => document.querySelector("dialog[open] .notice") ?? $("notice");
 
-export function say(text) { notices().textContent = text; }
-export function fail(error) { say(error.message); }
+export function say(...content) { show(notices(), ...content); }
+export function fail(error) { say(...(error.content ?? [error.message])); }
+
+// What went wrong, told with other people's words in it, or a file's name: isolated.
+export const refusal = (...content) => Object.assign(new Error("refused"), { content });
+
+// For who hears the page. What comes together is said together: one text would take the place of the other.
+const TOGETHER_MS = 100;
+let unsaid = [];
+
+export function announce(text) {
+  if (!unsaid.length) setTimeout(() => { $("announcement").textContent = unsaid.splice(0).join(" "); }, TOGETHER_MS);
+  unsaid.push(text);
+}
 
 // Runs what a person asked for and says so when it fails.
 export const act = (action) => async (event) => {
@@ -56,13 +68,19 @@ export const act = (action) => async (event) => {
   try { await action(event); } catch (error) { fail(error); }
 };
 
+// Whether this button has asked already, and been pressed again; otherwise it asks now, for as long as they stay with it.
+export function hasAsked(asks, question) {
+  const { textContent, ariaLabel } = asks;
+  if (textContent === question) return true;
+  Object.assign(asks, { textContent: question, ariaLabel: null });
+  asks.classList.add("asks");
+  asks.onblur = () => Object.assign(asks, { textContent, ariaLabel }).classList.remove("asks");
+  return false;
+}
+
 // A button for what cannot be taken back: the first press asks, the second does it. `whom`: for who hears only its name.
 export function confirmed(name, label, question, action, whom = "") {
-  const asks = button(name, label, act(async () => {
-    if (asks.textContent === question) return action();
-    asks.textContent = question;
-    asks.ariaLabel = null;
-    asks.classList.add("asks");
-  }), whom && { ariaLabel: `${label} ${whom}` });
+  const asks = button(name, label, act(async () => { if (hasAsked(asks, question)) await action(); }),
+    whom && { ariaLabel: `${label} ${whom}` });
   return asks;
 }

@@ -1,6 +1,7 @@
 // The list of conversations, and what somebody's presence looks like.
 
 import { $, act, button, element, isolated, reconcile, show } from "./dom.js";
+import { called } from "./conversation.js";
 import { textOf } from "./messages.js";
 
 const KINDS = {
@@ -26,7 +27,8 @@ export function listView(store, open) {
   const item = (conversation) => {
     const { id, info } = conversation;
     const { lastMessage, unreadCount: unread, mentionCount: mentions } = info;
-    const preview = lastMessage ? textOf({ ...lastMessage, content: lastMessage.preview }) : "";
+    const content = lastMessage?.preview && called(lastMessage.preview, lastMessage.type);
+    const preview = lastMessage ? textOf({ ...lastMessage, content }) : "";
     const status = presenceOf(store, conversation)?.status;
     const kind = kindOf(info), isOpen = id === store.openId;
     return { key: id, title: store.title(conversation), preview, unread, mentions, status, kind, isOpen };

@@ -13,7 +13,7 @@ export class Outbox {
 
   of(conversationId) { return [...this.#drafts.values()].filter((draft) => draft.conversationId === conversationId); }
 
-  // `draft`: {conversationId, content, replyTo?, threadRootId?}
+  // `draft`: {conversationId, content, replyTo?, threadRootId?, type?, attachments?}; its files are uploaded already.
   add(draft) {
     const clientMessageId = randomId();
     this.#drafts.set(clientMessageId, { ...draft, clientMessageId, error: null });
@@ -27,9 +27,11 @@ export class Outbox {
     this.deliver();
   }
 
-  drop(clientMessageId) { // one that the server has refused
+  drop(clientMessageId) { // one that the server has refused; tells what its files were
+    const { attachments = [] } = this.#drafts.get(clientMessageId);
     this.#drafts.delete(clientMessageId);
     this.#on.changed();
+    return attachments;
   }
 
   confirm(clientMessageId) { this.#drafts.delete(clientMessageId); }
@@ -42,10 +44,11 @@ export class Outbox {
   }
 
   async #deliverOne(draft) {
-    const { clientMessageId, conversationId, content, replyTo, threadRootId } = draft;
+    const { clientMessageId, conversationId, content, replyTo, threadRootId, type, attachments = [] } = draft;
     const place = { ...(replyTo && { replyToId: replyTo.id }), ...(threadRootId && { threadRootId }) };
+    const files = attachments.length && { type, attachmentIds: attachments.map(({ id }) => id) };
     try {
-      const data = { clientMessageId, conversationId, content, ...place };
+      const data = { clientMessageId, conversationId, ...(content && { content }), ...place, ...files };
       this.#on.stored(await this.#connection.insist("message:new", data));
       this.confirm(clientMessageId);
     } catch (error) {

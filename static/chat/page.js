@@ -1,9 +1,11 @@
 // The page: signing in and out, and putting together what is shown.
 
-import { forget, maybeSignedIn, signIn, signOut } from "./rest.js";
+import { forget, maybeSignedIn, signIn, signOut, whenAnotherTabSigns } from "./rest.js";
 import { Store } from "./store.js";
-import { $, act, fail, isolated, say, show } from "./dom.js";
+import { $, act, announce, fail, hasAsked, isolated, say, show } from "./dom.js";
+import { attachView } from "./attach.js";
 import { composeView } from "./compose.js";
+import { filesView } from "./files.js";
 import { dot, listView, presenceOf } from "./list.js";
 import { membersView } from "./members.js";
 import { messagesView, senderOf, textOf } from "./messages.js";
@@ -12,7 +14,7 @@ import { statusView } from "./status.js";
 
 const WHY_SIGN_IN = { 4401: "Sign in again.", 4403: "This account is disabled.", 4410: "You were signed out." };
 const REASON = "parley-reason", RESTORE_AGAIN_MS = 5000, RENDER_EVERY_MS = 30;
-let store = null, compose = null, views = [], rendering = null;
+let store = null, attached = null, compose = null, views = [], rendering = null;
 
 // --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -44,9 +46,9 @@ function renderOpen(renderHistory) {
   show($("typing"), ...names, names.length && (names.length > 2 ? " are typing…" : " is typing…"));
 }
 
-function announce(conversation, message) {
+function arrived(conversation, message) {
   const where = conversation.id === store.openId ? "" : " (another conversation)";
-  $("announcement").textContent = `${senderOf(store, message)}${where}: ${textOf(message)}`;
+  announce(`${senderOf(store, message)}${where}: ${textOf(message)}`);
 }
 
 function connectionState(text, stopped = false) {
@@ -61,23 +63,37 @@ function showSignIn() {
   $("username").focus();
 }
 
-function leave(reason = "") { // a new page, so that nothing anybody wrote stays behind in this one
+const wouldLose = () => Boolean(store?.outbox.size || attached?.isPending());
+
+function startAnew() { // so that nothing anybody wrote stays behind in this page: at once, and whatever could not be sent
+  window.onbeforeunload = null;
+  document.body.hidden = true;
+  location.reload();
+}
+
+function leave(reason = "") {
   forget();
   sessionStorage.setItem(REASON, reason);
-  location.reload();
+  startAnew();
 }
 
 async function enter() {
   const signedOut = (code) => leave(WHY_SIGN_IN[code]);
-  const gone = (it) => { show($("notice"), "You are no longer in ", isolated(store.title(it)), "."); };
-  const on = { changed: renderSoon, arrived: announce, gone, failed: fail, state: connectionState, signedOut };
+  const gone = (it) => {
+    attached?.forget(it.id);
+    show($("notice"), "You are no longer in ", isolated(store.title(it)), ".");
+  };
+  const on = { changed: renderSoon, arrived, gone, failed: fail, state: connectionState, signedOut };
   store = new Store(on);
   await store.start();
   startRooms(store, openConversation);
-  compose = composeView(store);
-  const renderHistory = messagesView(store, { quote: compose.quote, renderSoon });
+  const files = filesView();
+  attached = attachView(store, files, renderSoon);
+  compose = composeView(store, attached);
+  const { node } = files, { discard } = attached;
+  const renderHistory = messagesView(store, { quote: compose.quote, files: { node, discard }, renderSoon });
   views = [listView(store, openConversation), () => renderOpen(renderHistory), compose.render, membersView(store),
-    statusView(store)];
+    statusView(store), files.sweep];
   $("sign-in").hidden = true;
   $("app").hidden = false;
   render();
@@ -114,6 +130,7 @@ $("sign-in-form").onsubmit = act(async () => {
   await enter();
 });
 $("sign-out").onclick = act(async () => {
+  if (wouldLose() && !hasAsked($("sign-out"), "Really sign out?")) return say("What is not sent yet would be lost.");
   store.connection.close();
   try { await signOut(); } catch (error) {
     if (error.status !== 401) { store.connection.open(); throw error; } // 401: the session has ended already
@@ -132,6 +149,7 @@ for (const dialog of document.querySelectorAll("dialog")) {
   dialog.querySelector(".close").onclick = () => dialog.close();
 }
 document.onvisibilitychange = window.onfocus = () => { if (store?.me) render(); };
-window.onbeforeunload = (event) => { if (store?.outbox.size) event.preventDefault(); };
+window.onbeforeunload = (event) => { if (wouldLose()) event.preventDefault(); };
+whenAnotherTabSigns(startAnew);
 
 if (maybeSignedIn()) comeBack(); else showSignIn();

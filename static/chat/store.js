@@ -130,10 +130,10 @@ export class Store {
     if (isNew && connection.ready) this.#aside(this.receipts.read(open, open.newest));
   }
 
-  send(content, replyTo) {
+  send(content, replyTo, files = {}) { // `files`: {type, attachments}
     this.typing.sent();
     const threadRootId = this.threadId ?? undefined;
-    this.outbox.add({ conversationId: this.openId, content, replyTo, threadRootId });
+    this.outbox.add({ conversationId: this.openId, content, replyTo, threadRootId, ...files });
   }
 
   react({ id, reactions }, emoji) { // or take it back

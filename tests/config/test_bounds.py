@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from config import bounds
-from realtime import heads
+from realtime import http
 from tests.live import Server
 
 pytestmark = pytest.mark.core
@@ -116,7 +116,7 @@ def test_a_head_without_end_is_cut_off(server: Server) -> None:
 
 def test_a_head_that_is_just_too_long_is_told_so(server: Server) -> None:
     with connection_to(server) as connection:
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nX-Long: " + b"a" * heads.MOST_HEAD_BYTES)
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nX-Long: " + b"a" * http.MOST_HEAD_BYTES)
         status, problem = problem_in(everything(connection))
     assert (status, problem["code"]) == (b"431", "too_large")
 
@@ -125,7 +125,7 @@ def test_a_head_that_is_just_too_long_is_told_so(server: Server) -> None:
 def test_a_head_that_does_not_arrive_in_time_is_given_up(
     server: Server, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(heads, "LONGEST_HEAD", 0.2)
+    monkeypatch.setattr(http, "LONGEST_HEAD", 0.2)
     with connection_to(server) as connection:
         connection.sendall(begun)
         status, problem = problem_in(everything(connection))
@@ -137,10 +137,26 @@ def test_a_second_request_on_a_connection_has_its_own_time(server: Server, monke
     with connection_to(server) as connection:
         connection.sendall(whole)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        monkeypatch.setattr(heads, "LONGEST_HEAD", 0.2)
+        monkeypatch.setattr(http, "LONGEST_HEAD", 0.2)
         connection.sendall(whole[:-2])
         status, _ = problem_in(everything(connection))
     assert status == b"408"
+
+
+def test_blank_lines_keep_no_idle_connection(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may come before a request, and are none."""
+    begin = http.BoundedHttp.on_message_begin
+
+    def beginning(self: http.BoundedHttp) -> None:
+        begin(self)
+        self.timeout_keep_alive = 1
+
+    monkeypatch.setattr(http.BoundedHttp, "on_message_begin", beginning)
+    with connection_to(server) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert everything_of_one(connection).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"\r\n")
+        assert everything(connection) == b""
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "in chunks"])

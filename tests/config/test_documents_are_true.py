@@ -21,7 +21,7 @@ __all__ = ["c1", "doctor", "made"]  # fixtures
 Json = dict[str, Any]
 UNSUCCESSFUL = {"conversation:delete", "conversation:create", "message:report"}
 """What answers nothing, or what the doctor's requests of `ASKS` do not succeed with."""
-UNSUCCESSFUL |= {"user:block", "user:unblock", "me:export"}  # Their answers are no JSON.
+UNSUCCESSFUL |= {"user:block", "user:unblock", "me:export", "attachment:discard"}  # Their answers are no JSON.
 UNSUCCESSFUL |= {"member:add", "member:join", "member:leave"}  # Of a conversation of two; those of rooms stand below.
 SUCCESSFUL = sorted(name for name in BY_REST if name not in UNSUCCESSFUL and not ASKS[name].in_vain)
 

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dotenv import dotenv_values
+
+from tests.forked import run
 
 pytestmark = pytest.mark.no_database
 KEYS = ("MASTER_KEYS", "MASTER_KEY_ACTIVE", "SECRET_KEY", "JWT_KEYS")
@@ -22,7 +22,7 @@ json.dump({name: value for name, value in vars(settings).items() if name.isupper
 
 def settings_with(**more: str) -> dict[str, Any]:
     environment = {name: os.environ[name] for name in ("PATH", "DATA_DIR", *KEYS)} | more
-    shown = subprocess.run([sys.executable, "-c", SHOW], env=environment, capture_output=True, text=True, timeout=60)
+    shown = run("-c", SHOW, environment=environment)
     assert shown.returncode == 0, shown.stderr
     found: dict[str, Any] = json.loads(shown.stdout)
     return {name: value for name, value in found.items() if name not in DEPENDS_ON_THE_DATABASE}

@@ -29,7 +29,8 @@ def test_health_counts_the_sockets(server: Server, pat1: Person) -> None:
 
 def test_a_process_that_serves_is_live_and_ready(server: Server) -> None:
     assert httpx.get(server.url + "/health/live").json() == {"status": "live"}
-    assert httpx.get(server.url + "/health/ready").json() == {"status": "ready", "cache": "available"}
+    answer = httpx.get(server.url + "/health/ready")
+    assert answer.json() == {"status": "ready", "cache": "available", "scanner": "none"}
 
 
 def test_a_process_that_is_about_to_stop_is_live_and_not_ready(server: Server) -> None:
@@ -63,7 +64,7 @@ def test_a_missing_redis_is_said_and_keeps_nobody_out(server: Server, settings: 
     backend = "django.core.cache.backends.redis.RedisCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://127.0.0.1:1/0"}}
     answer = httpx.get(server.url + "/health/ready")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "cache": "unavailable"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "cache": "unavailable", "scanner": "none"})
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])

@@ -4,7 +4,6 @@ import base64
 import functools
 import os
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +11,8 @@ import pytest
 from django.db import connection
 from dotenv import dotenv_values
 
+from tests.forked import run
+from tests.peers.clamd import Clamd
 from tests.reset import Reset
 
 pytestmark = pytest.mark.no_database
@@ -33,8 +34,7 @@ def environment(**changes: str | None) -> dict[str, str]:
 
 
 def start(**changes: str | None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "manage.py", "check"]
-    return subprocess.run(command, env=environment(**changes), capture_output=True, text=True, timeout=60)
+    return run("manage.py", "check", environment=environment(**changes))
 
 
 def test_with_sound_keys_it_starts() -> None:
@@ -89,6 +89,10 @@ def test_without_sound_keys_nothing_starts(name: str, value: str | None) -> None
         ("DATABASE_URL", "postgresql://parley:hunter22@db.invalid:port/parley"),
         ("DATABASE_OWNER_URL", "parley:hunter22@db.invalid"),
         ("REDIS_URL", "hunter22@cache.invalid:6379"),
+        ("ATTACHMENT_SCANNER", "maybe"),
+        ("CLAMD_URL", "/run/clamav/clamd.ctl"),
+        ("CLAMD_URL", "http://hunter22:3310"),
+        ("CLAMD_URL", "tcp://scanner"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named(name: str, value: str) -> None:
@@ -130,10 +134,9 @@ def test_an_environment_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 def shown(expression: str, **changes: str | None) -> str:
     """What an expression over the settings comes to, with these changes in the environment."""
     code = f"from config import settings; print({expression})"
-    command = [sys.executable, "-c", code]
-    return subprocess.run(
-        command, env=environment(**changes), capture_output=True, text=True, timeout=60, check=True
-    ).stdout.strip()
+    ended = run("-c", code, environment=environment(**changes))
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
 
 
 def test_the_process_s_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -192,8 +195,7 @@ def test_the_parts_follow_from_where_the_data_is(changes: dict[str, str], expect
 @functools.cache
 def deploy_check(**changes: str | None) -> str:
     """What it reports of these settings; of the same settings always the same."""
-    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
-    ended = subprocess.run(command, env=environment(**changes), capture_output=True, text=True, timeout=60)
+    ended = run("manage.py", "check", "--deploy", "--fail-level", "ERROR", environment=environment(**changes))
     return ended.stderr + ended.stdout
 
 
@@ -212,6 +214,9 @@ def deploy_check(**changes: str | None) -> str:
         ({}, "parley.W004"),
         ({"SECRET_KEY": "only-a-few-characters"}, "parley.E006"),
         ({"SECRET_KEY": "abc" * 20}, "parley.E006"),
+        ({}, "parley.E007"),
+        ({"ATTACHMENT_SCANNER": "clamd", "CLAMD_URL": "tcp://127.0.0.1:1"}, "parley.W008"),
+        ({"ATTACHMENT_SCANNER": "clamd", "CLAMD_URL": "tcp://clamd.invalid:3310"}, "parley.W013"),
     ],
 )
 def test_what_must_not_reach_production_is_said(changes: dict[str, str], found: str) -> None:
@@ -219,13 +224,15 @@ def test_what_must_not_reach_production_is_said(changes: dict[str, str], found: 
 
 
 @postgresql
-def test_a_sound_production_has_nothing_to_fear(reset: Reset) -> None:
+def test_a_sound_production_has_nothing_to_fear(reset: Reset, session_clamd: Clamd) -> None:
     """Whether or not it knows how the owner connects: the services run without that."""
     sound = {
         "ALLOWED_HOSTS": "chat.example.org",
         "DATABASE_URL": os.environ["DATABASE_URL"],
         "REDIS_URL": "rediss://cache.invalid/0",
         "TRUSTED_PROXIES": "1",
+        "ATTACHMENT_SCANNER": "clamd",
+        "CLAMD_URL": session_clamd.url,
     }
     assert "System check identified no issues" in deploy_check(**sound)
     assert "no issues" in deploy_check(**sound, DATABASE_OWNER_URL=os.environ["DATABASE_OWNER_URL"])
@@ -251,6 +258,10 @@ def test_connections_that_stay_on_the_machine_need_no_certificates() -> None:
         DATABASE_OWNER_URL="postgresql://owner@localhost/parley",
         DATABASE_URL="postgresql://app@%2Frun%2Fpostgresql/parley",
         REDIS_URL="redis://127.0.0.1/0",
+        ATTACHMENT_SCANNER="clamd",
+        CLAMD_URL="tcp://[::1]:1",
     )
     assert "parley.W003" not in report
     assert "parley.W005" not in report
+    assert "parley.W013" not in report
+    assert "parley.W013" not in deploy_check(ATTACHMENT_SCANNER="clamd", CLAMD_URL="unix:/nowhere/clamd.ctl")

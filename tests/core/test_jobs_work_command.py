@@ -4,7 +4,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +19,10 @@ from audit.models import Seal
 from core.jobs import Job, enqueue, jobs, run_due
 from core.models import Task, TaskState
 from tests.audit.people import record_some
+from tests.forked import Forked
 
 pytestmark = pytest.mark.core
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
 WITH_A_SLOW_JOB = """
@@ -47,13 +46,7 @@ class Worker:
     """A worker process. Its output goes to a file."""
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], output: IO[str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        self.process = Forked(*arguments, environment={**os.environ, **environment}, stdout=output, stderr=output)
 
     def stop(self, how: signal.Signals) -> int:
         """Send the signal; the exit status."""

@@ -50,7 +50,8 @@ def filled_in(value: str, environment: Mapping[str, str]) -> str:
 
 
 def test_every_service_that_is_named_exists() -> None:
-    assert {"web1", "web2", "worker", "migrate", "postgres", "redis", "nginx"} == set(SERVICES)
+    stores, scanner = {"postgres", "redis"}, {"clamd", "freshclam"}
+    assert {"web1", "web2", "worker", "migrate", "nginx", *stores, *scanner} == set(SERVICES)
     for name, service in SERVICES.items():
         assert set(service.get("depends_on", {})) <= set(SERVICES), name
         assert set(service["networks"]) <= set(COMPOSITION["networks"]), name
@@ -69,7 +70,7 @@ def test_no_secret_has_a_value_of_its_own_or_a_default() -> None:
         assert found[1].startswith(":?"), found
     for name, service in SERVICES.items():
         for setting, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|KEYS$|SECRET|URL", setting):
+            if re.search(r"PASSWORD|KEYS$|SECRET|URL", setting) and setting != "CLAMD_URL":  # it has no password
                 assert "${" in value, f"{name}: {setting}"
 
 
@@ -79,6 +80,22 @@ def test_only_migrations_know_the_owner_and_only_the_proxy_is_reached_from_outsi
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["nginx"]["ports"])
     assert COMPOSITION["networks"]["inner"]["internal"]
     assert not set(SERVICES["nginx"]["networks"]) & set(SERVICES["postgres"]["networks"])
+
+
+def test_the_scanner_reaches_nobody_and_only_servers_reach_it() -> None:
+    """It reads whatever strangers send: who takes it over shall find no store, no key and no way out."""
+    [network] = SERVICES["clamd"]["networks"]
+    assert COMPOSITION["networks"][network]["internal"]
+    assert {name for name, service in SERVICES.items() if network in service["networks"]} == {
+        *("clamd", "web1", "web2", "worker")
+    }
+    assert "environment" not in SERVICES["clamd"]
+    assert not any(volume.startswith("data:") for volume in SERVICES["clamd"]["volumes"])
+    configuration = dict(
+        line.split(" ", 1) for line in (ROOT / "deploy" / "clamd.conf").read_text().splitlines() if line[:1].isalpha()
+    )
+    assert OURS["web1"]["environment"]["CLAMD_URL"] == f"tcp://clamd:{configuration['TCPSocket']}"
+    assert any(mount.startswith(f"{configuration['TemporaryDirectory']}:") for mount in SERVICES["clamd"]["tmpfs"])
 
 
 def test_every_setting_and_command_is_one_of_parleys() -> None:
@@ -141,7 +158,7 @@ def test_only_what_is_named_gets_into_the_image() -> None:
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
     assert lines[0] == "*"
     allowed = {line[1:] for line in lines if line.startswith("!")}
-    assert allowed == {*packages, "static", "templates", "manage.py", "requirements.lock"}
+    assert allowed == {*packages, "static", "templates", "manage.py", "requirements-storage.lock"}
     assert lines.index("**/.env*") > max(lines.index(f"!{name}") for name in allowed)
 
 
@@ -199,7 +216,8 @@ def test_the_composition_comes_up_from_nothing(stores: tuple[str, str], tmp_path
         becomes_true(lambda: run(check, environment).returncode == 0)
         host = {"Host": "chat.example.org"}
         answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", headers=host, trust_env=False)
-        assert answer.json() == {"status": "ready", "cache": "available"}
+        # No clamd is part of this test: files would wait, and nothing else does.
+        assert answer.json() == {"status": "ready", "cache": "available", "scanner": "unavailable"}
         assert "owner" not in environment["DATABASE_URL"]
         server.terminate()
         assert server.wait(30) == 0

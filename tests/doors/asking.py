@@ -14,12 +14,17 @@ Json = dict[str, Any]
 RANDOM = "01890000-0000-7000-8000-000000000000"
 
 
+A_FILE = {"file": ("note.txt", b"A note.", "text/plain")}
+"""What an upload sends."""
+
+
 @dataclass(frozen=True)
 class Ask:
     """One request. `subject` is what its address names: the id of a conversation or of a message, or nothing.
 
     What only a connection can do has no method and no address; `many`: the subject is named in a list; `in_vain`: it
     also names somebody who is not there, so that it answers 404 to everybody. `emoji` stands in the address as well.
+    A `form` is no JSON, and names its subject inside; its file comes last.
     """
 
     method: str = ""
@@ -30,9 +35,12 @@ class Ask:
     many: bool = False
     in_vain: bool = False
     emoji: str | None = None
+    form: bool = False
 
     def by_rest(self, client: httpx.Client, subject: str, **extra: Any) -> httpx.Response:
         """`extra` goes where this request has its fields: into the body, or else into the query."""
+        if self.form:
+            return client.post(self.address(subject), data=self.data(subject, **extra), files=A_FILE)
         body = None if self.body is None else {**self.body, **extra}
         params = {**(self.params or {}), **({} if self.body is not None else extra)}
         return client.request(self.method, self.address(subject), json=body, params=params)
@@ -108,6 +116,10 @@ ASKS = {
     "patient-record:get": Ask("GET", "patient-records/{}", "record"),
     "patient-record:update": Ask("PATCH", "patient-records/{}", "record", body={"name": "Nadia Petrova"}),
     "patient-record:messages": Ask("GET", "patient-records/{}/messages", "record"),
+    "attachment:upload": Ask("POST", "attachments", body={}, form=True),
+    "attachment:get": Ask("GET", "attachments/{}", "attachment"),
+    "attachment:discard": Ask("DELETE", "attachments/{}", "attachment"),
+    "attachment:link": Ask("POST", "attachments/{}/url", "attachment", body={}),
     "me:export": Ask("GET", "me/export", "nothing"),
 }
 

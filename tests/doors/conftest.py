@@ -8,6 +8,7 @@ import pytest
 from accounts.services import create_patient_record
 from tests.doors.asking import Made
 from tests.live import Server
+from tests.messaging.files import upload
 from tests.messaging.talking import say
 from tests.people import Person, client_for, open_clinical
 
@@ -27,6 +28,7 @@ def made(doc1: Person, pat1: Person, c1: str) -> Made:
         "nothing": "",
         "record": str(record.id),
         "user": str(pat1.id),
+        "attachment": upload(doc1, c1),
     }
     return subjects.__getitem__
 

@@ -31,8 +31,9 @@ ALL = "ompscbdfxgnwr"
 class Rule:
     """One request with what it says, and who may. `rest` is its method and address; without one only sockets have it.
 
-    In address, body and query `{conversation}`, `{message}`, `{user}`, `{record}`, `{session}` stand for what it is
-    about. `user` names by letter who is meant in a request about a member; `?` is nobody, `self` who asks.
+    In address, body and query `{conversation}`, `{message}`, `{attachment}`, `{user}`, `{record}`, `{session}` stand
+    for what it is about. `user` names by letter who is meant in a request about a member; `?` is nobody, `self` who
+    asks. A `form` is sent with a file instead of as JSON.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Rule:
     body: Json | None = None
     params: dict[str, str] | None = None
     user: str = ""
+    form: bool = False
 
     @property
     def label(self) -> str:
@@ -89,6 +91,7 @@ def verdict(spec: str, letter: str, inside: str, outside: str = "not_found") -> 
 
 C = "conversations/{conversation}"
 M = "messages/{message}"
+A = "attachments/{attachment}"
 U = "conversations/{conversation}/members/{user}"
 HERE = {"conversationId": "{conversation}"}
 TEXT = {"content": "x"}
@@ -202,6 +205,27 @@ _MESSAGES = [
     ),
     Rule("message:report", f"POST {M}/report", NOBODY, "own", {"reason": "spam"}),
     Rule("message:report", f"POST {M}/report", EVERYBODY, "another's", {"reason": "spam"}),
+]
+
+_UNSENT = "opc=invalid_reference po=invalid_reference - omp=invalid_reference omp=invalid_reference"
+_ENCLOSED = {"attachmentIds": ["{attachment}"]}
+
+_FILES = [
+    Rule("attachment:upload", "POST attachments", SPEAKERS, body=HERE, form=True),
+    # One's own that is not sent yet is there for nobody else, and for its owner while they belong to the conversation.
+    Rule("attachment:get", f"GET {A}", EVERYBODY, "own"),
+    Rule("attachment:get", f"GET {A}", HIDDEN, "another's"),
+    Rule("attachment:discard", f"DELETE {A}", EVERYBODY, "own"),
+    Rule("attachment:discard", f"DELETE {A}", HIDDEN, "another's"),
+    Rule("attachment:link", f"POST {A}/url", EVERYBODY, "own", {}),
+    Rule("attachment:link", f"POST {A}/url", HIDDEN, "another's", {}),
+    Rule("message:new", f"POST {C}/messages", SPEAKERS, "with a file of one's own", _ENCLOSED),
+    Rule("message:new", f"POST {C}/messages", _UNSENT, "with another's file", _ENCLOSED),
+    # What was sent belongs to its message: who may see that may have it, and nobody takes it away by itself.
+    Rule("attachment:get", f"GET {A}", EVERYBODY, "sent"),
+    Rule("attachment:link", f"POST {A}/url", EVERYBODY, "sent", {}),
+    Rule("attachment:discard", f"DELETE {A}", NOBODY, "sent"),
+    Rule("message:new", f"POST {C}/messages", _UNSENT, "with a file that was sent", _ENCLOSED),
 ]
 
 _KEEPERS = {"nothing": KEEPERS}
@@ -331,7 +355,7 @@ _ONESELF = [
     _own("GET auth/sessions", "GET auth/sessions"),
 ]
 
-RULES: list[Rule] = [*_CONVERSATIONS, *_MEMBERS, *_MESSAGES, *_PEOPLE, *_ONESELF]
+RULES: list[Rule] = [*_CONVERSATIONS, *_MEMBERS, *_MESSAGES, *_FILES, *_PEOPLE, *_ONESELF]
 
 SIGNED_OUT_ONLY = {
     "POST auth/logout": "ends the session that asks; tests/accounts/test_sign_out.py",
@@ -348,6 +372,7 @@ EXCEPTIONS = {
     "api/schema": "a document, the same for everybody",
     "api/docs": "a document, the same for everybody",
     "api/asyncapi": "a document, the same for everybody",
+    "files/{token}": "a signed link, which is all it asks for; tests/attachments/test_download.py",
     "health": "tells of no person; tests/config/test_health.py",
     "health/live": "tells of no person; tests/config/test_health.py",
     "health/ready": "tells of no person; tests/config/test_health.py",

@@ -3,12 +3,14 @@
 A standing is a letter (`STANDINGS`): the table of expected verdicts (`matrix_table`) is written with them.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from uuid import UUID
 
 import httpx
 from django.conf import settings
@@ -22,8 +24,10 @@ from core.actor import SYSTEM, SYSTEM_ID
 from core.limits import Rate
 from core.time import now, wire_time
 from messaging.models import Membership
+from messaging.services import send_message
 from tests.doors.asking import RANDOM
 from tests.live import Server
+from tests.messaging.files import upload
 from tests.messaging.rooms import add, change, created, remove
 from tests.messaging.talking import API, answered, say
 from tests.people import Person, anonymous_client, client_for, make_person, open_clinical, sign_in
@@ -69,10 +73,13 @@ ELSEWHERE = {"clinical": "ompfbgnwr", "direct": "pgr", "private": "ogr", "public
 
 @dataclass
 class Place:
-    """A conversation, and by whom each of its messages is: one of everybody who was ever there."""
+    """A conversation, and by whom each of its messages and unsent files is: one of everybody who was ever there."""
 
     id: str
     messages: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    sent: str = ""
+    """A file that one of them has sent."""
 
     def message_by(self, letter: str) -> str:
         """One's own message; who never wrote there is asked about somebody's all the same."""
@@ -80,6 +87,12 @@ class Place:
 
     def message_by_another(self, letter: str) -> str:
         return next(message for writer, message in self.messages.items() if writer != letter)
+
+    def file_by(self, letter: str) -> str:
+        return self.files.get(letter) or next(iter(self.files.values()))
+
+    def file_by_another(self, letter: str) -> str:
+        return next(file for owner, file in self.files.items() if owner != letter)
 
 
 @dataclass
@@ -202,6 +215,15 @@ def _everybody_speaks(place: Place, people: Mapping[str, Person], letters: str) 
         if letter in people:
             [message] = say(people[letter], place.id, f"said by {STANDINGS[letter]}")
             place.messages[letter] = str(message["id"])
+            place.files[letter] = upload(people[letter], place.id)
+    place.sent = _sent_file(people[letters[0]], place.id)
+
+
+def _sent_file(person: Person, place_id: str) -> str:
+    file = upload(person, place_id)
+    sending = send_message(actor=person.actor, conversation_id=UUID(place_id), attachment_ids=[UUID(file)])
+    asyncio.run(sending)
+    return file
 
 
 def _done(response: httpx.Response) -> None:

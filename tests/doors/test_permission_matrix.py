@@ -24,12 +24,15 @@ from tests.shown import show
 
 TABLE = Path(".cache/permission-matrix.txt")
 METHODS = ("get", "post", "put", "patch", "delete")
-REFUSALS = {"forbidden", "not_found"}
+REFUSALS = {"forbidden", "not_found", "invalid_reference"}
 ALSO_EMBEDDED = {
     *("conversation:get", "conversation:update", "member:remove a member", "message:new", "message:edit another's"),
     *("reaction:new own", "user:block", "patient-record:get", "presence:get"),
 }
 """One or two of each noun: the embedded default's database is asked too which rows somebody may see."""
+
+FIRST = {rule.name: rule for rule in reversed(RULES)}
+"""Of the variants of a request the one that stands first: the others wait for `ALL=1`."""
 
 Asked = list[tuple[str, Cell, Answer]]
 
@@ -64,10 +67,12 @@ def sockets(world: World) -> Iterator[Sockets]:
     sockets.close()
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [pytest.param(rule, id=rule.label, marks=[pytest.mark.core] * (rule.label in ALSO_EMBEDDED)) for rule in RULES],
-)
+def marks_of(rule: Rule) -> list[pytest.MarkDecorator]:
+    embedded, first = rule.label in ALSO_EMBEDDED, rule is FIRST[rule.name]
+    return [pytest.mark.core] * embedded + [pytest.mark.thorough] * (not first and not embedded)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.label, marks=marks_of(rule)) for rule in RULES])
 def test_everybody_is_answered_as_the_table_says(
     made: tuple[World, str], world: World, sockets: Sockets, report: Report, rule: Rule
 ) -> None:

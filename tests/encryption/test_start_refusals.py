@@ -4,7 +4,6 @@ import base64
 import os
 import secrets
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from encryption.checks import require_sound_keys, weakness
 from encryption.generate import new_master_key, new_secret
+from tests.forked import run
 
 pytestmark = pytest.mark.no_database
 
-ROOT = Path(__file__).parents[2]
 GOOD, OTHER = new_master_key(), new_master_key()
 SECRET = secrets.token_urlsafe(48)
 # A token of Fernet begins with its version and eight bytes of time.
@@ -177,20 +176,12 @@ def test_no_sentence_shows_a_value(master_keys: str, active: str) -> None:
 # The whole program
 
 
-def start(command: list[str], **environment: str | None) -> subprocess.CompletedProcess[str]:
+def start(command: list[str], **environment: str | None) -> "subprocess.CompletedProcess[str]":
     """Run `manage.py` with these variables changed; None takes one away."""
     changed = {**os.environ, **{name: value for name, value in environment.items() if value is not None}}
     for name in [name for name, value in environment.items() if value is None]:
         changed.pop(name, None)
-    return subprocess.run(
-        [sys.executable, "manage.py", *command],
-        cwd=ROOT,
-        env=changed,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run("manage.py", *command, environment=changed)
 
 
 @pytest.mark.parametrize("command", ["check", "migrate", "serve", "work", "seed_demo", "verify_vectors"])

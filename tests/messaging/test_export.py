@@ -18,7 +18,7 @@ from accounts.services import block_user, log_out
 from config import openapi
 from core.limits import Rate
 from core.time import now
-from messaging.export.archive import zipped
+from messaging.export.archive import Member, json_lines, zipped
 from messaging.services import exporting
 from realtime import threads
 from tests.live import Server
@@ -32,7 +32,7 @@ FILES = {
     f"{name}.jsonl"
     for name in (
         *("profile", "sessions", "blocks", "conversations", "receipts"),
-        *("messages", "reactions", "mentions", "reports"),
+        *("messages", "reactions", "mentions", "reports", "files"),
     )
 }
 
@@ -244,8 +244,8 @@ class Endless:
     def __init__(self) -> None:
         self.over = threading.Event()
 
-    def __call__(self, actor: object) -> Iterator[tuple[str, Iterator[list[dict[str, Any]]]]]:
-        yield "endless.jsonl", self._lines()
+    def __call__(self, actor: object) -> Iterator[Member]:
+        yield json_lines("endless.jsonl", self._lines())
 
     def _lines(self) -> Iterator[list[dict[str, Any]]]:
         try:
@@ -258,7 +258,7 @@ class Endless:
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> Endless:
     found = Endless()
-    monkeypatch.setattr(exporting, "files", found)
+    monkeypatch.setattr(exporting, "members", found)
     return found
 
 
@@ -321,7 +321,7 @@ def test_memory_holds_a_page_and_not_the_whole() -> None:
         for _ in range(500):
             yield [{"id": str(uuid4())} for _ in range(100)]
 
-    parts = zipped([("many.jsonl", pages())], now())
-    sizes = [len(part) for part in parts]
+    parts = zipped([json_lines("many.jsonl", pages())], now())
+    sizes = [len(part) for part in parts if isinstance(part, bytes)]
     assert len(sizes) == 501
     assert max(sizes) < 64 * 1024 < sum(sizes)

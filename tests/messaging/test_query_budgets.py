@@ -14,6 +14,7 @@ from messaging import querysets, services
 from messaging.drafts import SendDraft, Sent
 from messaging.querysets import visible_streams
 from messaging.writer import store_sends
+from tests.messaging.files import upload
 from tests.messaging.talking import open_room, say
 from tests.people import Person, make_person, open_clinical
 from tests.statements import cost, get, statements, watched
@@ -161,6 +162,60 @@ def test_mentions_in_a_group_of_sends_cost_two_statements(pat1: Person, doc1: Pe
     text = " ".join(f"@{person.username}" for person in crowd)
     quiet = cost(store(pat1, [room], 3))
     assert cost(store(pat1, [room], 1, text)) == cost(store(pat1, [room], 40, text)) == quiet + 2
+
+
+def test_files_in_a_group_of_sends_cost_two_statements(pat1: Person, doc1: Person) -> None:
+    """One to find and lock them, one to claim them; the same for one message and for many, with one file or ten."""
+    conversations = [open_clinical(pat1, make_person(f"provider-{n}", "provider")) for n in range(3)]
+
+    def store(count: int, files: int) -> Callable[[], object]:
+        # Twice each: the first time warms up.
+        batches = iter([[enclosing(n, files) for n in range(count)] for _ in range(2)])
+
+        def send() -> None:
+            drafts = next(batches)
+            with audit.transaction():
+                store_sends(drafts)
+            assert all(isinstance(draft.outcome, Sent) for draft in drafts)
+
+        return send
+
+    def enclosing(number: int, files: int) -> SendDraft:
+        place = conversations[number % len(conversations)]
+        ids = tuple(UUID(upload(pat1, place)) for _ in range(files))
+        return SendDraft(actor=pat1.actor, conversation_id=UUID(place), content="", type="file", attachment_ids=ids)
+
+    assert cost(store(1, 1)) == cost(store(20, 1)) == cost(store(5, 10)) == 6 + 2
+
+
+def test_files_of_a_page_are_one_question(pat1: Person, doc1: Person, c1: str) -> None:
+    """And of one without any none: they say so themselves."""
+    pages = [get(pat1, f"conversations/{c1}/{rest}") for rest in ("messages", "events?limit=200", "pins")]
+    say(pat1, c1, "plain")
+    plain = [cost(page) for page in pages]
+
+    def enclose(count: int) -> list[int]:
+        for _ in range(count):
+            sending = services.send_message(
+                actor=pat1.actor, conversation_id=UUID(c1), attachment_ids=[UUID(upload(pat1, c1)) for _ in range(2)]
+            )
+            row = querysets.visible_message(pat1.id, asyncio.run(sending).message["id"])
+            services.pin_message(actor=pat1.actor, subject=row)
+        return [cost(page) for page in pages]
+
+    assert plain[:2] == [5, 6]
+    few, many = enclose(1), enclose(12)
+    assert few == many
+    assert [more - less for less, more in zip(plain, few, strict=True)][:2] == [1, 1]
+
+
+def test_the_list_of_conversations_asks_nothing_of_files(pat1: Person, doc1: Person, c1: str) -> None:
+    """The names in previews are part of the messages."""
+    say(pat1, c1, "plain")
+    plain = cost(get(pat1, "conversations"))
+    sending = services.send_message(actor=pat1.actor, conversation_id=UUID(c1), attachment_ids=[UUID(upload(pat1, c1))])
+    asyncio.run(sending)
+    assert cost(get(pat1, "conversations")) == plain
 
 
 def test_a_gap_that_is_filled(pat1: Person, doc1: Person, c1: str) -> None:

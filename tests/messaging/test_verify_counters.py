@@ -197,13 +197,13 @@ def test_it_agrees_while_people_talk_and_read(
     settings.LIMITS = dict.fromkeys(settings.LIMITS, Rate(100_000, 60))
 
     def read_along() -> None:
-        for _ in range(60):
+        for _ in range(30):
             if head := page(doctor, c1, limit=1)["headSeq"]:
                 marked(doctor, c1, "read", head)
 
     assert pat1.token, "signed in, so that no thread of this test asks the database itself"
     with ThreadPoolExecutor(2) as pool:
-        talking: Future[Any] = pool.submit(say, pat1, c1, *[f"@doc1 {n}" for n in range(60)])
+        talking: Future[Any] = pool.submit(say, pat1, c1, *[f"@doc1 {n}" for n in range(30)])
         racing: list[Future[Any]] = [talking, pool.submit(read_along)]
         reports = [run()]
         while not all(one.done() for one in racing):

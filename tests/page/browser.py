@@ -33,6 +33,7 @@ UNWANTED = (
     "ThirdPartyStoragePartitioning",
 )
 FLAGS = [
+    "--use-fake-device-for-media-stream",  # a microphone that beeps, for whom it is granted
     "--no-sandbox",  # the suite may run as root in a container; what it opens is its own server
     "--disable-quic",
     "--no-first-run",

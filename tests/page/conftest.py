@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,17 @@ MISSING = (
     "The tests of the page need Chromium: install the package 'chromium' "
     "(Debian: apt-get install --no-install-recommends chromium)."
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everyday the first test of each file stands for the others: what the file is about, working."""
+    met: set[Path] = set()
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            if item.path in met:
+                item.add_marker(pytest.mark.thorough)
+            met.add(item.path)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ from tests.people import Person, open_clinical
 from tests.processes import served
 from tests.sockets import Client, connect
 
-pytestmark = pytest.mark.core
-
 
 def send_until_closed(client: Client, conversation: str, acknowledged: list[str]) -> None:
     """Sends as fast as answers come; keeps the ids the server acknowledged."""
@@ -28,6 +26,7 @@ def send_until_closed(client: Client, conversation: str, acknowledged: list[str]
         return
 
 
+@pytest.mark.core
 def test_sigterm_under_load_loses_nothing_that_was_acknowledged(pat1: Person, doc1: Person) -> None:
     """T139 for one process."""
     conversation = open_clinical(pat1, doc1)

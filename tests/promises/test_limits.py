@@ -96,7 +96,6 @@ def test_every_bound_is_a_setting(name: str) -> None:
     assert getattr(configured, name) == BOUNDS[name]
 
 
-@pytest.mark.core
 def test_of_300_messages_in_a_minute_those_beyond_the_bucket_are_refused(
     server: Server, clock: Clock, pat1: Person, c1: str
 ) -> None:
@@ -135,7 +134,6 @@ def test_of_600_at_once_60_are_stored_and_240_refused_and_then_the_connection_is
     assert Message.objects.count() == 60
 
 
-@pytest.mark.core
 def test_ten_connections_of_three_sessions_and_rest_have_one_bucket(
     server: Server, clock: Clock, pat1: Person, doc1: Person, c1: str, settings: Settings
 ) -> None:

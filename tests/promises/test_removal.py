@@ -30,7 +30,7 @@ pytestmark = pytest.mark.core
 
 Door = Server | Served
 
-ROUNDS = 50 if os.environ.get("PARLEY_TEST_LONG") else 6
+ROUNDS = [50] if os.environ.get("PARLEY_TEST_LONG") else [2, pytest.param(6, marks=pytest.mark.thorough)]
 PAUSE = 0.02
 """Seconds between two messages: fifty a second."""
 
@@ -118,8 +118,9 @@ class Writers:
             ear.close()
 
 
+@pytest.mark.parametrize("rounds", ROUNDS)
 def test_nothing_above_the_removal_reaches_who_was_removed(
-    server: Server, beside: Served | None, generous: None, doc1: Person
+    server: Server, beside: Served | None, generous: None, doc1: Person, rounds: int
 ) -> None:
     dice = random.Random(7)  # noqa: S311  plays, keeps no secret
     doors: list[Door] = [server, *([beside] if beside else [])]
@@ -133,12 +134,12 @@ def test_nothing_above_the_removal_reaches_who_was_removed(
         for ear in ears:
             stack.callback(ear.close)
         stack.callback(writers.close)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             _round(dice, doors, owners, doc1, room, ears, writers)
             for client in theirs:
                 _sees_nothing(client, room)
             answered(add(dice.choice(owners), room, doc1), 201)
-        _heard_their_stays_and_nothing_else(ears, doc1, room)
+        _heard_their_stays_and_nothing_else(ears, doc1, room, rounds)
 
 
 def _round(
@@ -184,11 +185,11 @@ def _sees_nothing(client: httpx.Client, room: str) -> None:
     assert answered(client.get(f"{API}/conversations"))["results"] == []
 
 
-def _heard_their_stays_and_nothing_else(ears: list[Ear], person: Person, room: str) -> None:
+def _heard_their_stays_and_nothing_else(ears: list[Ear], person: Person, room: str, rounds: int) -> None:
     stays = Membership.objects.filter(user=person.user, conversation=UUID(room)).order_by("joined_seq")
-    assert stays.count() == ROUNDS + 1
+    assert stays.count() == rounds + 1
     expected = [seq for stay in stays if stay.left_seq for seq in range(stay.joined_seq, stay.left_seq + 1)]
-    last = stays[ROUNDS].joined_seq
+    last = stays[rounds].joined_seq
     for ear in ears:
         assert [seq for seq in ear.heard if seq < last] == expected
 

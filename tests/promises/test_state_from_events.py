@@ -35,7 +35,7 @@ from tests.sockets import Frame
 pytestmark = pytest.mark.core
 
 LONG = bool(os.environ.get("PARLEY_TEST_LONG"))
-OPERATIONS = 20_000 if LONG else 600
+OPERATIONS = [20_000] if LONG else [300, pytest.param(600, marks=pytest.mark.thorough)]
 SEED = int(os.environ.get("PARLEY_TEST_SEED", 0)) or (secrets.randbelow(1_000_000) if LONG else 7)
 ROLES = {"patient": "patient", "doctor": "provider", "nurse": "provider", "staff": "staff", "student": "student"}
 OFTEN = {
@@ -105,9 +105,10 @@ def go_away(player: Player) -> None:
         device.go()
 
 
-def test_events_lead_to_the_state_that_a_fresh_load_finds(players: list[Player]) -> None:
+@pytest.mark.parametrize("operations", OPERATIONS)
+def test_events_lead_to_the_state_that_a_fresh_load_finds(players: list[Player], operations: int) -> None:
     """T123 by sockets, with connections lost at random; T124 by asking alone. T122 among all the rest."""
-    print(f"seed {SEED}, {OPERATIONS} operations")  # noqa: T201  pytest shows it when the test fails
+    print(f"seed {SEED}, {operations} operations")  # noqa: T201  pytest shows it when the test fails
     dice = random.Random(SEED)  # noqa: S311  as above
     play = Play(dice, players)
     try:
@@ -115,13 +116,13 @@ def test_events_lead_to_the_state_that_a_fresh_load_finds(players: list[Player])
         for player in players:
             for device in player.devices:
                 device.come()
-        while play.operation < OPERATIONS:
+        while play.operation < operations:
             play.act()
             come_and_go(dice, dice.choice(players))
         end_what_ends_by_itself(play)
         for player in players:
             check(play, player)
-        check_that_much_was_done(play)
+        check_that_much_was_done(play, operations)
     except Exception:
         print("\n".join(["The last operations:", *play.last]))  # noqa: T201  as above
         raise
@@ -242,11 +243,11 @@ def check_totals(play: Play, player: Player, rest: httpx.Client) -> None:
     assert taken(rest.get(f"{API}/conversations/unread-count")) == expected
 
 
-def check_that_much_was_done(play: Play) -> None:
+def check_that_much_was_done(play: Play, operations: int) -> None:
     """Else the test would prove nothing."""
     print(f"done: {dict(play.done)}\nrefused: {dict(play.refused)}")  # noqa: T201  as above
     devices = [device for player in play.players for device in player.devices]
-    assert sum(play.done.values()) > OPERATIONS // 2
+    assert sum(play.done.values()) > operations // 2
     assert play.done.keys() >= OFTEN | (SELDOM if LONG else set())
-    assert sum(device.resumed for device in devices) >= OPERATIONS // 60
-    assert all(len(device.log) > OPERATIONS // 20 for device in devices)
+    assert sum(device.resumed for device in devices) >= operations // 60
+    assert all(len(device.log) > operations // 20 for device in devices)

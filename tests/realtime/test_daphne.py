@@ -1,14 +1,12 @@
 """Any ASGI server will do, with less certainty about slow readers: here daphne, which serves development."""
 
-import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
-from subprocess import Popen
 
 import pytest
 
+from tests.forked import Forked
 from tests.people import Person, open_clinical
 from tests.sockets import connect_to, open_client
 
@@ -19,10 +17,7 @@ pytestmark = pytest.mark.core
 def daphne(database: None) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    process = Popen(
-        [sys.executable, "-m", "daphne", "--port", str(port), "--verbosity", "0", "config.asgi:application"],
-        env=os.environ,
-    )
+    process = Forked("-m", "daphne", "--port", str(port), "--verbosity", "0", "config.asgi:application")
     try:
         wait_for_listener(port)
         yield f"http://127.0.0.1:{port}"

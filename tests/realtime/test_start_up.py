@@ -4,10 +4,8 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from subprocess import PIPE, Popen, run
 
 import httpx
 import pytest
@@ -20,6 +18,7 @@ from core.actor import Actor
 from core.doors import Receives
 from core.shapes import Shape
 from realtime import wiring
+from tests.forked import Forked, run
 from tests.people import Person
 from tests.sockets import connect_to
 
@@ -82,25 +81,32 @@ def test_several_poke_groups_without_redis_are_found(database: None, settings: S
 def test_a_taken_address_is_one_sentence(database: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run(
-            [sys.executable, "manage.py", "serve", "--port", port],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        ended = run("manage.py", "serve", "--port", port)
     assert ended.returncode == 1
     assert f"port {port}" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
+@contextmanager
+def serving(**environment: str) -> Iterator[tuple[Forked, str]]:
+    """The command as a process of its own, and the first line that it says."""
+    read, write = os.pipe()
+    with open(read) as output, open(write, "w") as theirs:
+        process = Forked(
+            *("manage.py", "serve", "--port", "0"), environment={**os.environ, **environment}, stdout=theirs
+        )
+        theirs.close()
+        try:
+            yield process, output.readline()
+        finally:
+            process.kill()
+            process.wait(10)
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_the_server_says_where_it_listens_and_ends_with_0(database: None, signal_number: signal.Signals) -> None:
     """Without connections there is nobody to wait for."""
-    command = [sys.executable, "manage.py", "serve", "--port", "0"]
-    with Popen(command, stdout=PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+    with serving() as (process, line):
         assert re.fullmatch(r"Parley listens on http://127\.0\.0\.1:\d+\n", line)
         assert httpx.get(line.split()[-1] + "/health/live", trust_env=False).status_code == 200
         process.send_signal(signal_number)
@@ -108,11 +114,8 @@ def test_the_server_says_where_it_listens_and_ends_with_0(database: None, signal
 
 
 def test_a_second_interrupt_ends_at_once(database: None, pat1: Person) -> None:
-    command = [sys.executable, "manage.py", "serve", "--port", "0"]
-    with Popen(command, stdout=PIPE, text=True, env={**os.environ, "DRAIN_SPREAD": "20"}) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        clients = [connect_to(url, pat1.token) for _ in range(3)]
+    with serving(DRAIN_SPREAD="20") as (process, line):
+        clients = [connect_to(line.split()[-1], pat1.token) for _ in range(3)]
         process.send_signal(signal.SIGINT)
         clients[0].next_frame_where(lambda frame: frame.get("type") == "drain")
         process.send_signal(signal.SIGINT)
