@@ -106,8 +106,8 @@ WORKLOADS = [
         "Files",
         "Files of 50 MiB over one connection, one after the other up and then down; the scanner is off, the storage is "
         "a local folder. MB are millions of bytes; MB per CPU second are what one core does with nothing in its way. "
-        "Memory is the peak meanwhile less what the server had after small files, and then the same with as many "
-        "people as may upload at once.",
+        "Memory is the peak meanwhile less what the server had after small files, and then the same with eight "
+        "people at once.",
         measure_files,
         with_peer=False,
     ),
