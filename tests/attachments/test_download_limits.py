@@ -178,12 +178,19 @@ def test_nor_when_the_answer_is_finished(
 
 @pytest.mark.parametrize("path", ["/ws/chat", "/ws/other"])
 def test_an_upgrade_in_the_middle_of_an_answer_ends_both(
-    server: Server, patient: httpx.Client, large: Json, path: str
+    server: Server, patient: httpx.Client, large: Json, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What has become a socket tells whoever sent the answer neither that it is taken nor that its client has gone."""
+    waits, pause = threading.Event(), BoundedHttp.pause_writing
+
+    def pausing(self: BoundedHttp) -> None:
+        pause(self)
+        waits.set()
+
+    monkeypatch.setattr(BoundedHttp, "pause_writing", pausing)
     upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIzNDU2"
     with unread(server, link_to(patient, large)) as line:
-        assert places._taken
+        assert waits.wait(15)
         line.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{upgrade}\r\n\r\n".encode())
         nobody_downloads(server)
 
