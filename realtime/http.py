@@ -44,7 +44,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
-        self._is_read()
+        self._end_stall()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -60,7 +60,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.scope["abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]  # not of ASGI
         super()._unset_keepalive_if_required()
         if not self.flow.write_paused:
-            self._is_read()  # as much as one answer may stay unread by a client that goes on asking
+            self._end_stall()  # as much as one answer may stay unread by a client that goes on asking
         self._begin_head()
 
     def on_headers_complete(self) -> None:
@@ -69,17 +69,17 @@ class BoundedHttp(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._await_reader()
+        self._begin_stall()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._is_read()
+        self._end_stall()
         if self.transport.get_write_buffer_size():
-            self._await_reader()
+            self._begin_stall()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._await_reader()
+        self._begin_stall()
 
     def handle_websocket_upgrade(self) -> None:
         """Not while anything is unanswered or unread, which no honest client has then: this protocol would never hear
@@ -87,7 +87,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._is_answering() or self.transport.get_write_buffer_size():
             self.transport.abort()
             return
-        self._is_read()  # from here on the socket looks after itself
+        self._end_stall()  # from here on the socket looks after itself
         super().handle_websocket_upgrade()
 
     def _unset_keepalive_if_required(self) -> None:
@@ -108,7 +108,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _await_reader(self) -> None:
+    def _begin_stall(self) -> None:
         if self._stalled is None:
             self._stalled = self.loop.call_later(settings.STALL_TIMEOUT, self._give_up)
 
@@ -117,7 +117,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
-    def _is_read(self) -> None:
+    def _end_stall(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
@@ -134,7 +134,7 @@ class BoundedHttp(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self.transport.write(_answer(error))
             self.transport.close()
-            self._await_reader()
+            self._begin_stall()
 
 
 def _answer(error: AppError) -> bytes:

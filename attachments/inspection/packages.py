@@ -95,6 +95,7 @@ def _listed(end: bytes) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(BytesIO(end)) as archive:
             return archive.infolist()
+    # NotImplementedError: an entry asks for a version of the format that the library does not know.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError) as error:
         raise UnsupportedFile("The document is damaged: the list of its parts cannot be read.") from error
 
