@@ -12,6 +12,10 @@ COPY . /srv/parley
 RUN python -m compileall -q /srv/parley
 
 FROM python:3.13-slim
+# pg_dump and pg_restore, for `manage.py backup` and `restore`: of the version that compose.yaml runs, or newer.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin parley \
     && install -d -o parley -g parley -m 0700 /data
 COPY --from=build /opt/venv /opt/venv

@@ -6,6 +6,7 @@ Names and addresses are shown decrypted, so looking is recorded. Passwords of ot
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import Group
 from django.core.exceptions import SuspiciousOperation
@@ -17,7 +18,9 @@ from django.urls import reverse_lazy
 
 from accounts import services
 from accounts.admin_forms import CountingLoginForm, OwnPasswordChange, PersonForm, actor_of_admin
+from accounts.admin_login_sessions import LoginSessionAdmin
 from accounts.models import User
+from audit.admin_base import BoundedPaginator
 from audit.writer import EntryDraft, writer
 from core import doors
 from core.actor import SYSTEM_ID
@@ -32,8 +35,11 @@ def change_own_password(request: HttpRequest, extra_context: dict[str, Any] | No
     return OwnPasswordChange.as_view(success_url=done, extra_context=context)(request)
 
 
+__all__ = ["LoginSessionAdmin", "PeopleAdmin"]
+
 admin.site.site_header = admin.site.site_title = "Parley"
 admin.site.login_form = CountingLoginForm
+admin.site.login_template = "admin/accounts/login.html"
 admin.site.password_change = change_own_password  # type: ignore[method-assign,assignment]  # Django 5.2 has no option for the form
 # Rights come with a role and by services that record it; a group made here would be in no log.
 admin.site.unregister(Group)
@@ -44,10 +50,12 @@ if TYPE_CHECKING:
 else:  # Django's own class takes no parameters
     _UserAdmin = admin.ModelAdmin
 
-_PERSON = ("username", "display_name", "email", "out_of_office", "time_zone", "language", "is_active", "created_at")
+_PERSON = ("username", "display_name", "email", "time_zone", "language", "is_active", "created_at")
 _AUTHORITY = ("role", "is_staff", "is_superuser")
+_GRANTED = (*_AUTHORITY, "groups")
 _FILTERS = frozenset({"role__exact", "is_active__exact", "is_staff__exact"})
 _NEW = ("username", "password", "display_name", "email", "time_zone", "language")
+_ASKED = {"disable": "Disable", "enable": "Enable", "remove_app": "Remove the authenticator app of"}
 _MOST_AT_ONCE = 500
 _MOST_SHOWN = 50
 
@@ -59,7 +67,10 @@ class PeopleAdmin(_UserAdmin):
     list_filter = ("role", "is_active", "is_staff")
     search_fields = ("username",)
     ordering = ("username",)
-    actions = ("disable", "enable")
+    paginator = BoundedPaginator
+    show_facets = ShowFacets.NEVER
+    show_full_result_count = False
+    actions = ("disable", "enable", "remove_app")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only the filters that are offered: any other would answer questions about columns that are never shown, the
@@ -70,13 +81,13 @@ class PeopleAdmin(_UserAdmin):
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is not None:
-            return (*_PERSON, *_AUTHORITY)
+            return (*_PERSON, *_GRANTED)
         return (*_NEW, *_AUTHORITY) if _is_superuser(request) else (*_NEW, "role")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
             return ()
-        return _PERSON if _is_superuser(request) and obj.pk != request.user.pk else (*_PERSON, *_AUTHORITY)
+        return _PERSON if _is_superuser(request) and obj.pk != request.user.pk else (*_PERSON, *_GRANTED)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """People are disabled: what they wrote and did keeps their id."""
@@ -107,7 +118,7 @@ class PeopleAdmin(_UserAdmin):
         """Create the person, or change their role and rights; nothing else of a person is changed here."""
         actor, given = actor_of_admin(request), form.cleaned_data
         if change:
-            wanted = {name: given[name] for name in _AUTHORITY if name in given}
+            wanted = {name: given[name] for name in _GRANTED if name in given}
             return services.change_authority(actor=actor, user=form.instance, **wanted)
         return services.create_user(actor=actor, **given)
 
@@ -131,19 +142,30 @@ class PeopleAdmin(_UserAdmin):
             return None
         return self._confirm(request, queryset.filter(is_active=False), "enable")
 
+    @admin.action(description="Remove the authenticator app of the selected people", permissions=["superuser"])
+    def remove_app(self, request: HttpRequest, queryset: "QuerySet[User]") -> HttpResponse | None:
+        if _is_confirmed(request):
+            self._for_each(request, queryset, services.remove_second_factor, "removed")
+            return None
+        return self._confirm(request, queryset.filter(totp_device__confirmed=True), "remove_app")
+
+    def has_superuser_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
     def _confirm(self, request: HttpRequest, chosen: "QuerySet[User]", action: str) -> HttpResponse | None:
         """Ask first. The page holds the ids of exactly those it names and counts: who comes later is not meant."""
         people = list(chosen.exclude(pk=SYSTEM_ID).exclude(pk=cast(User, request.user).pk)[: _MOST_AT_ONCE + 1])
         if not people:
-            self.message_user(request, f"There is nobody to {action} among them.", messages.WARNING)
+            self.message_user(request, f"There is nobody to {_ASKED[action].lower()} among them.", messages.WARNING)
             return None
         if len(people) > _MOST_AT_ONCE:
             self.message_user(request, f"Choose at most {_MOST_AT_ONCE} people at once.", messages.ERROR)
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{action.capitalize()} {len(people)} {'person' if len(people) == 1 else 'people'}?",
+            "title": f"{_ASKED[action]} {len(people)} {'person' if len(people) == 1 else 'people'}?",
             "action": action,
+            "asked": _ASKED[action].lower(),
             "people": people,
             "shown": people[:_MOST_SHOWN],
             "more": len(people[_MOST_SHOWN:]),

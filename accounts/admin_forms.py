@@ -1,6 +1,6 @@
 """Forms of the admin: signing in and changing one's password with the same limits as everywhere, creating a person."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -20,6 +20,8 @@ from core.actor import SYSTEM, SYSTEM_ID, Actor
 from core.errors import AppError, Invalid, RateLimited
 from core.rest.errors import request_id_of
 
+LONGEST_CODE = 64
+
 if TYPE_CHECKING:
     _UserForm = forms.ModelForm[User]
 else:  # Django's own class takes no parameters
@@ -31,8 +33,29 @@ def actor_of_admin(request: HttpRequest) -> Actor:
     return actor_of(cast(User, request.user), None, address_of(request), request_id_of(request))
 
 
+class CodeInput(forms.TextInput):
+    """For a code that is typed once: a form that comes back with an error does not show it again."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"autocomplete": "one-time-code", "spellcheck": "false"})
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
+
+
 class CountingLoginForm(AdminAuthenticationForm):
-    """The admin's sign-in. Failures count together with those of `POST /auth/token`; both leave the same records."""
+    """The admin's sign-in. Failures count together with those of `POST /auth/token`; both leave the same records.
+
+    The field for the code is always there, so that the form tells nobody who has an authenticator app.
+    """
+
+    code = forms.CharField(
+        label="Code",
+        required=False,
+        max_length=LONGEST_CODE,
+        widget=CodeInput,
+        help_text="Of your authenticator app, or a recovery code. Leave it empty if you have not set one up.",
+    )
 
     def clean(self) -> dict[str, Any]:
         if self.errors:  # Nothing was tried.
@@ -45,8 +68,9 @@ class CountingLoginForm(AdminAuthenticationForm):
             with passwords.hashing():
                 failures.require_room()
                 cleaned = self._clean_counted(failures)
+            self._show_second_factor()
         except (RateLimited, Invalid) as error:
-            raise ValidationError(error.detail, code=error.code) from None
+            raise ValidationError([e.message for e in error.errors] or error.detail, code=error.code) from None
         self._record("session.started", self.get_user())
         return cleaned
 
@@ -57,6 +81,12 @@ class CountingLoginForm(AdminAuthenticationForm):
             failures.count()
             self._record("session.refused", User.objects.find(self.cleaned_data["username"]))
             raise
+
+    def _show_second_factor(self) -> None:
+        """django-otp then notes in the new session which device it was (`accounts.admin_second_factor`)."""
+        request, user = cast(HttpRequest, self.request), self.get_user()
+        actor = actor_of(user, None, address_of(request), request_id_of(request))
+        user.otp_device = services.show_second_factor(actor=actor, code=self.cleaned_data["code"])  # type: ignore[attr-defined]  # read by django_otp
 
     def _record(self, action: str, user: User | None) -> None:
         request = cast(HttpRequest, self.request)
@@ -127,7 +157,12 @@ class PersonForm(_UserForm):
 
     class Meta:
         model = User
-        fields = ("username", "display_name", "email", "time_zone", "language", "role", "is_staff", "is_superuser")
+        fields = (
+            *("username", "display_name", "email", "time_zone", "language"),
+            *("role", "is_staff", "is_superuser", "groups"),
+        )
+        widgets: ClassVar[dict[str, type[forms.Widget]]] = {"groups": forms.CheckboxSelectMultiple}
+        help_texts: ClassVar[dict[str, str]] = {"groups": "What they may do in the admin, if they may use it."}
 
     def clean_role(self) -> str:
         return Role(self.cleaned_data["role"]).value

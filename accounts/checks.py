@@ -23,6 +23,15 @@ def time_zone_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def second_factor(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Staff sign in to the admin with more than a password."""
+    if settings.ADMIN_REQUIRE_TOTP:
+        return []
+    hint = "Set ADMIN_REQUIRE_TOTP=true: who has no authenticator app sets one up at their next sign-in."
+    return [Error("The admin can be used with a password alone.", hint=hint, id="accounts.E002")]
+
+
+@register(Tags.security, deploy=True)
 def password_hashers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Passwords are stored with argon2, Django's own costs."""
     if settings.PASSWORD_HASHERS[:1] == [_ARGON2]:

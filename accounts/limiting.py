@@ -108,6 +108,11 @@ def password_failures(user_id: UUID) -> Failures:
     return Failures(PASSWORD_FAILURES=str(user_id))
 
 
+def totp_failures(user_id: UUID) -> Failures:
+    """Wrong codes of whoever has shown the password of this person."""
+    return Failures(TOTP_FAILURES=str(user_id))
+
+
 def _place(address: str) -> str:
     """The address, or the network that one customer gets of IPv6: nobody shall guess from 2^64 places of their own."""
     try:

@@ -8,6 +8,7 @@ from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django_otp.models import Device
 
 from accounts.validators import (
     validate_language,
@@ -70,7 +71,8 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
     """A person, or a program that acts like one.
 
     The login name is searched, so it stands in the clear; whatever else names a person is encrypted. Nobody is ever
-    deleted while something refers to them: they are disabled (`is_active`).
+    deleted while something refers to them: they are disabled (`is_active`). Of somebody who was erased
+    (`erased_at`) the id is left; `records_erased` when their medical record was to go as well.
     """
 
     username = models.CharField(max_length=64, unique=True, validators=[validate_username])
@@ -94,6 +96,8 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField("may use the admin", default=False)
     sign_outs = models.PositiveIntegerField("how often all their sessions were ended", default=0, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
+    erased_at = models.DateTimeField(null=True, editable=False)
+    records_erased = models.BooleanField(default=False, editable=False)
     _password: str | None  # What was set and is not saved yet; Django's.
     last_login = None  # Sessions tell, and they are more than the last one.
 
@@ -105,6 +109,10 @@ class User(UUIDModel, AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name_plural = "people"
+        permissions = [
+            ("suspend_user", "Can suspend and reinstate people who were reported"),
+            ("erase_user", "Can erase people for good"),
+        ]
         constraints = [
             # The unique column alone would let `Anna` and `anna` be two people.
             models.UniqueConstraint(Lower("username"), name="one_person_per_name_in_any_case"),
@@ -147,6 +155,7 @@ class Ended(models.TextChoices):
     REUSED = "reused", "a refresh token came twice"
     DISABLED = "disabled", "the account was disabled"
     AUTHORITY = "authority", "the person's role or rights were changed"
+    RESTORED = "restored", "a backup was restored"
 
 
 class LoginSession(UUIDModel):
@@ -225,3 +234,35 @@ class PatientRecord(TimestampedModel):
     birth_date = EncryptedTextField[str | None, str | None](max_length=10, null=True)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="patient_records")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+
+
+class TotpDevice(UUIDModel, Device):  # type: ignore[misc]  # django-otp has no stubs
+    """The authenticator app of somebody who uses the admin: codes by time (RFC 6238) under a secret that both sides
+    know. Until `confirmed` it has proved nothing, and is not asked.
+
+    `secret` is base32, encrypted at rest. `last_step` is the time step of the last code that was accepted: that one and
+    all before it are used up.
+    """
+
+    name = None  # Whose phone it is says the person.
+    user = models.OneToOneField(User, models.PROTECT, related_name="totp_device")
+    confirmed = models.BooleanField(default=False)
+    secret = EncryptedTextField[str, str](max_length=32)
+    last_step = models.BigIntegerField(default=-1)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    objects: ClassVar[models.Manager["TotpDevice"]] = models.Manager()
+
+    class Meta:
+        verbose_name = "authenticator app"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RecoveryCode(UUIDModel):
+    """One way in without the authenticator app, once. Only a keyed hash of the code is stored."""
+
+    device = models.ForeignKey(TotpDevice, models.CASCADE, related_name="recovery_codes")
+    hash = models.BinaryField(max_length=32, unique=True)
+    used_at = models.DateTimeField(null=True)

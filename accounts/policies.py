@@ -40,6 +40,13 @@ def can_grant(actor: Actor, user: User) -> None:
         raise Forbidden("Only superusers may change roles and rights.", subject_id=user.id)
 
 
+def can_erase(actor: Actor, user: User) -> None:
+    """Erase somebody for good: nobody who has all rights, so that nobody gets rid of the others unseen."""
+    can_manage(actor, user)
+    if user.is_superuser:
+        raise Forbidden("Superusers are not erased: take that right away first.", subject_id=user.id)
+
+
 def can_keep_records(actor: Actor, subject: Actor) -> None:
     """Patient records as a whole: list them, make one, look one up by its number."""
     if actor.role not in KEEPERS_OF_RECORDS:

@@ -64,6 +64,11 @@ def let_go(message_id: UUID) -> None:
     Attachment.objects.filter(message_id=message_id, gone_at=None).update(gone_at=now())
 
 
+def let_all_go(message_ids: Collection[UUID]) -> int:
+    """The same for many messages at once; how many files that were."""
+    return Attachment.objects.filter(message_id__in=message_ids, gone_at=None).update(gone_at=now())
+
+
 def files_of(message_ids: Collection[UUID]) -> dict[UUID, tuple[Attachment, ...]]:
     """The files of each of these messages, for whoever may see the message; their keys are at hand. One query, and
     another for keys that are not in memory."""

@@ -2,25 +2,16 @@
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, cast
-from uuid import UUID
+from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
-from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 
-import audit
+from audit.admin_base import LookingAdmin
 from audit.models import Entry
 from audit.verbs import verbs
-from core.actor import Actor
 from core.ids import parse_uuid
-from core.network import client_address
-
-if TYPE_CHECKING:
-    EntryModelAdmin = admin.ModelAdmin[Entry]
-else:  # Django's class takes no parameter at run time
-    EntryModelAdmin = admin.ModelAdmin
 
 
 class VerbFilter(admin.SimpleListFilter):
@@ -39,62 +30,19 @@ class VerbFilter(admin.SimpleListFilter):
 
 
 @admin.register(Entry)
-class EntryAdmin(EntryModelAdmin):
+class EntryAdmin(LookingAdmin):
+    columns = ("id", "ts", "action", "outcome", "reason", "actor", "actor_role", "session", "object", "conv", "kid")
+    facts = columns
+    verb = "audit.viewed"
+    called = "Audit log"
+    note = "Who did what, the newest first. Details stay encrypted. That you look is recorded too."
     list_display = ("ts", "action", "outcome", "reason", "actor", "actor_role", "conv", "object")
     list_filter = (VerbFilter, "outcome")
     search_fields = ("id",)  # shows the box; what it searches is below
     search_help_text = "An id: of the entry, the actor, the object, the conversation or the session."
-    ordering = ("-id",)
-    list_per_page = 50
-    show_full_result_count = False
-    fields = ("id", "ts", "action", "outcome", "reason", "actor", "actor_role", "session", "object", "conv", "kid")
-    actions = None
+    offered = frozenset({"action", "outcome__exact"})
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in {"action", "outcome__exact"}
-
-    def get_search_results(self, request: HttpRequest, queryset: "QuerySet[Entry]", search_term: str) -> Any:
-        wanted = parse_uuid(search_term.strip())
-        if not search_term:
-            return queryset, False
+    def found(self, rows: "QuerySet[Entry]", term: str) -> "QuerySet[Entry]":
+        wanted = parse_uuid(term)
         columns = ("id", "actor", "object", "conv", "session")
-        return queryset.filter(
-            reduce(or_, (Q((column, wanted)) for column in columns))
-        ) if wanted else queryset.none(), False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
-        _record_view(request, None)
-        return response
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        response = super().change_view(request, object_id, form_url, extra_context)
-        _record_view(request, parse_uuid(object_id))
-        return response
-
-
-def _record_view(request: HttpRequest, entry: UUID | None) -> None:
-    with audit.transaction():
-        audit.record("audit.viewed", actor=_actor(request), object_id=entry)
-
-
-def _actor(request: HttpRequest) -> Actor:
-    user, meta = request.user, request.META
-    return Actor(
-        id=cast(UUID, user.pk),
-        role=getattr(user, "role", ""),
-        is_staff=user.is_staff,
-        is_superuser=user.is_superuser,
-        address=client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR"), settings.TRUSTED_PROXIES),
-    )
+        return rows.none() if wanted is None else rows.filter(reduce(or_, (Q((name, wanted)) for name in columns)))

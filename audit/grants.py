@@ -9,7 +9,7 @@ because a migration may have made tables; a repeat changes nothing.
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from psycopg import sql
 
 OWNER = "owner"
@@ -18,9 +18,10 @@ _EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
 _PRIVILEGES = {
     "audit_entry": "SELECT, INSERT",
     "audit_seal": "SELECT, INSERT",
-    "audit_detail": "SELECT, INSERT",
+    "audit_detail": "SELECT, INSERT, DELETE",  # and a trigger that refuses it for six years
     "audit_burst": "SELECT, INSERT, UPDATE (count), DELETE",  # and triggers that see to which way
     "django_migrations": "SELECT",
+    "vault_shred": "SELECT, INSERT",
 }
 
 
@@ -47,6 +48,24 @@ def grant_to(role: str) -> None:
             "ALTER DEFAULT PRIVILEGES IN SCHEMA {} GRANT USAGE, SELECT ON SEQUENCES TO {}",
         ):
             cursor.execute(sql.SQL(statement).format(schema, name))
+
+
+def excessive() -> list[str]:
+    """What the role of this process may do on the log's tables beyond `_PRIVILEGES`, as `UPDATE on audit_entry`. Asked
+    of PostgreSQL; a table that does not exist gives nobody a right."""
+    asked = [
+        (right, table)
+        for table, rights in _PRIVILEGES.items()
+        for right in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+        if right not in rights.split(", ")
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r, t FROM unnest(%s::text[], %s::text[]) AS asked (r, t)"
+            " WHERE to_regclass(t) IS NOT NULL AND has_table_privilege(to_regclass(t), r)",
+            [[right for right, _ in asked], [table for _, table in asked]],
+        )
+        return [f"{right} on {table}" for right, table in cursor.fetchall()]
 
 
 def _schema(cursor: Any) -> str:

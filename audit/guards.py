@@ -20,7 +20,12 @@ def expected() -> list[str]:
 
 _COUNTER = ["audit_burst_no_count_down", "audit_burst_no_delete"]
 _EXPECTED = {
-    "postgresql": [*(f"{table}_append_only" for table in TABLES), *_COUNTER, "audit_burst_no_truncate"],
+    "postgresql": [
+        *(f"{table}_append_only" for table in TABLES),
+        "audit_detail_no_delete",
+        *_COUNTER,
+        "audit_burst_no_truncate",
+    ],
     "sqlite": [f"{table}_{what}" for table in TABLES for what in ("no_update", "no_delete", "no_replace")] + _COUNTER,
 }
 _PRESENT = {

@@ -16,7 +16,8 @@ from django.db import transaction as database
 
 from audit.entries import Note, Particulars, write
 from core.actor import Actor
-from core.errors import AuditUnavailable
+from core.database import as_unavailable
+from core.errors import AuditUnavailable, StorageFull
 
 
 class _Recorded(threading.local):
@@ -83,4 +84,6 @@ def _write(notes: list[Note]) -> None:
     try:
         write(notes)
     except Error as error:
-        raise AuditUnavailable() from error
+        # A full disk is the operator's to mend, and they shall find it by its name.
+        full = as_unavailable(error)
+        raise (full if isinstance(full, StorageFull) else AuditUnavailable()) from error

@@ -32,12 +32,13 @@ class Link(NamedTuple):
         return not self.fields.id
 
 
-def sealed() -> Iterator[Link]:
-    """The whole chain, from n = 1 up to the newest seal."""
+def sealed(after: int = 0) -> Iterator[Link]:
+    """The chain from n = `after` + 1 up to the newest seal."""
     return _links(
         f"SELECT s.n, s.h, {id_text('s.entry')}, e.mac, d.salt, d.ciphertext, {fields_of('e')}"  # noqa: S608 - names from this package only
         " FROM audit_seal s LEFT JOIN audit_entry e ON e.id = s.entry LEFT JOIN audit_detail d ON d.entry = s.entry"
-        " ORDER BY s.n"
+        " WHERE s.n > %s ORDER BY s.n",
+        after,
     )
 
 
@@ -51,12 +52,12 @@ def unsealed() -> Iterator[Link]:
     )
 
 
-def _links(query: str) -> Iterator[Link]:
+def _links(query: str, *parameters: int) -> Iterator[Link]:
     # PostgreSQL streams from a cursor, and a cursor needs a transaction. SQLite streams anyway, and a transaction would
     # keep writers out until the last row is read.
     surroundings = transaction.atomic() if connection.vendor == "postgresql" else nullcontext()
     with surroundings, connection.chunked_cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(query, parameters or None)
         while rows := cursor.fetchmany(PAGE):
             for n, h, entry, mac, salt, ciphertext, *values in rows:
                 yield Link(n, h, entry, mac, salt, ciphertext, Fields._make(values))

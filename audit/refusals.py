@@ -6,11 +6,12 @@ rest of that minute is counted and becomes one entry when the minute is over.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from audit import log
 from audit.entries import Note, write
@@ -19,14 +20,16 @@ from audit.writer import EntryDraft, register, writer
 from core.actor import Actor
 from core.errors import Refused
 from core.ids import uuid7
+from core.retention import Purged
 from core.sql import stored
 from core.time import now
 
 INDIVIDUAL = 50
 """Refusals of one person in one minute that get entries of their own. The triggers of `audit_burst` know it too."""
 
-# A refusal counts for the minute in which it is stored; by then no process still stores for the one before.
-_GRACE = timedelta(seconds=10)
+COUNTED_FOR = timedelta(seconds=70)
+"""How long a counter lives from the beginning of its minute: by then no process still stores a refusal for it."""
+
 _MOST_AT_ONCE = 500
 
 
@@ -78,18 +81,18 @@ def _count(actors: dict[UUID, Actor], more: Counter[UUID]) -> dict[UUID, int]:
     return {actor: total - more[actor] for actor, total in totals.items()}
 
 
-def write_bursts() -> None:
-    """For each person and past minute with more than `INDIVIDUAL` refusals: one entry with the number of the rest.
+def write_bursts(counted: "QuerySet[Burst]", took: Callable[[Purged], None]) -> int:
+    """For some of these counters, each with more than `INDIVIDUAL` refusals: one entry with the number of the rest.
 
     The entries go in before the counters go, because the database lets go of no counter that the log does not tell of.
+    Returns how many there were.
     """
-    over = _minute(now() - _GRACE)
     with transaction.atomic():
-        bursts = list(
-            Burst.objects.select_for_update().filter(minute__lt=over).order_by("minute", "actor")[:_MOST_AT_ONCE]
-        )
+        bursts = list(counted.select_for_update().order_by("minute", "actor")[:_MOST_AT_ONCE])
         write([_rest(burst) for burst in bursts if burst.count > INDIVIDUAL])
         Burst.objects.filter(pk__in=[burst.pk for burst in bursts]).delete()
+        took(Purged(len(bursts)))
+    return len(bursts)
 
 
 def _rest(burst: Burst) -> Note:

@@ -5,6 +5,7 @@
 - n without gaps: a link was taken out.
 - The hash of details: they were changed or exchanged.
 - The triggers: somebody took away what keeps the tables from being changed.
+- The ledger of destroyed keys: entries that were changed or taken out, and keys that came back.
 
 What nothing inside the database can show: the newest entries taken away together with their seals, or entries taken
 out and the chain behind them made again. For that a head of the chain has to be kept where a database administrator
@@ -21,11 +22,13 @@ from django.db import connection
 
 from audit import canonical, guards
 from audit.entries import mac_key
+from audit.models import Seal
 from audit.reading import Link, sealed, unsealed
 from audit.sql import id_text
 from core.errors import KeyUnavailable
 from core.time import now
 from core.verifying import Findings
+from encryption import shredding
 from encryption.models import installation
 
 
@@ -56,10 +59,21 @@ extra_checks: list[Callable[[], Iterable[Problem]]] = []
 
 def verify() -> Report:
     """Check everything there is. Takes constant memory and does not hold up the server."""
+    return _checked(0, (_stray_details, _missing_guards, _shred_ledger, *extra_checks))
+
+
+def verify_newest(count: int) -> Report:
+    """Check the newest `count` links of the chain, what is not sealed yet, and the triggers. The link before them is
+    believed: what is wrong further back is not found."""
+    newest = Seal.objects.order_by("-n").values_list("n", flat=True).first() or 0
+    return _checked(max(0, newest - count), (_missing_guards,))
+
+
+def _checked(after: int, others: Iterable[Callable[[], Iterable[Problem]]]) -> Report:
     report, begin = Report(), time.monotonic()
-    _check_chain(report)
+    _check_chain(report, after)
     _check_tail(report)
-    for check in (_stray_details, _missing_guards, *extra_checks):
+    for check in others:
         for problem in check():
             report.add(problem)
     if report.oldest_unsealed:
@@ -68,9 +82,9 @@ def verify() -> Report:
     return report
 
 
-def _check_chain(report: Report) -> None:
-    chain = _Chain()
-    for link in sealed():
+def _check_chain(report: Report, after: int) -> None:
+    chain = _Chain(after)
+    for link in sealed(after):
         report.links += 1
         for what in chain.flaws(link):
             report.add(Problem(what, link.id, link.n))
@@ -90,8 +104,10 @@ def _check_tail(report: Report) -> None:
 class _Chain:
     """The chain as far as it has been followed: the last number and its h."""
 
-    def __init__(self) -> None:
-        self.n, self.h = 0, canonical.genesis(installation().org)
+    def __init__(self, n: int = 0) -> None:
+        """Behind the link n, or at the beginning; also where that link is gone, so that its absence is named."""
+        before = Seal.objects.filter(n=n).first() if n else None
+        self.n, self.h = (n, bytes(before.h)) if before else (0, canonical.genesis(installation().org))
 
     def flaws(self, link: Link) -> Iterator[str]:
         """What is wrong with the next link. The chain is followed on from what is stored, so that one change is named
@@ -160,3 +176,8 @@ def _stray_details() -> Iterator[Problem]:
 def _missing_guards() -> Iterator[Problem]:
     for name in guards.missing():
         yield Problem(f"the trigger {name} is gone or off: nothing keeps these rows from being changed")
+
+
+def _shred_ledger() -> Iterator[Problem]:
+    for flaw in shredding.flaws():
+        yield Problem(flaw)

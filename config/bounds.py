@@ -12,7 +12,7 @@ from typing import Any
 from config.headers import SECURITY
 from core.errors import AppError, Invalid, RequestTimeout, TooLarge, Unavailable, UnsupportedMediaType
 from core.ids import uuid7
-from core.rest.errors import PROBLEM
+from core.rest.errors import PROBLEM, count
 from core.rest.json import dump
 from realtime.http import HeadersTooLarge
 
@@ -160,6 +160,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(error: AppError, send: Send) -> None:
+    count(error)
     request_id = str(uuid7())
     body = dump(error.as_problem(request_id))
     headers = [

@@ -67,7 +67,7 @@ def scanner(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def _shown_in_the_clear() -> list[CheckMessage]:
     """clamd has no TLS and asks for no password, and what it is shown is not sealed yet."""
     address = urlsplit(settings.CLAMD_URL)
-    if address.scheme != "tcp" or not _is_elsewhere(address.hostname or ""):
+    if address.scheme != "tcp" or not is_elsewhere(address.hostname or ""):
         return []
     hint = "Let clamd run on the same host (CLAMD_URL=unix:…), or let nobody else be on the network between them."
     return [checks.Warning("Files pass to clamd in the clear.", hint=hint, id="parley.W013")]
@@ -138,8 +138,8 @@ def _are_one_site(one: str, other: str) -> bool:
 def files(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A storage that is reached in the clear, or that does not keep what it is given."""
     found: list[CheckMessage] = []
-    address = urlsplit(_storage_address())
-    if address.scheme == "http" and _is_elsewhere(address.hostname or ""):
+    address = urlsplit(storage_address())
+    if address.scheme == "http" and is_elsewhere(address.hostname or ""):
         hint = "Let its address begin with https://."
         found.append(checks.Warning("The storage of files is reached without TLS.", hint=hint, id="parley.W011"))
     if not _keeps_files():
@@ -148,7 +148,7 @@ def files(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-def _storage_address() -> str:
+def storage_address() -> str:
     """As far as the settings say it. What goes there is sealed, but whoever listens sees who may ask for it."""
     if settings.STORAGE_PROVIDER == "s3":
         return str(settings.STORAGE_S3_ENDPOINT)
@@ -216,14 +216,15 @@ def _in_the_clear() -> list[CheckMessage]:
     """Connections that leave the machine and do not know for certain whom they reach."""
     found: list[CheckMessage] = []
     database, redis = settings.DATABASES["default"], urlsplit(settings.REDIS_URL)
-    if _is_elsewhere(database["HOST"]) and database["OPTIONS"].get("sslmode") not in {"verify-full", "verify-ca"}:
+    if is_elsewhere(database["HOST"]) and database["OPTIONS"].get("sslmode") not in {"verify-full", "verify-ca"}:
         hint = "Add ?sslmode=verify-full to DATABASE_URL."
         found.append(checks.Warning("The database's certificate is not verified.", hint=hint, id="parley.W003"))
-    if redis.scheme == "redis" and _is_elsewhere(redis.hostname or ""):
+    if redis.scheme == "redis" and is_elsewhere(redis.hostname or ""):
         hint = "Begin REDIS_URL with rediss://."
         found.append(checks.Warning("Redis is reached without TLS.", hint=hint, id="parley.W005"))
     return found
 
 
-def _is_elsewhere(host: str) -> bool:
+def is_elsewhere(host: str) -> bool:
+    """Whether connections to this host leave the machine."""
     return host not in _HERE and not host.startswith("/")

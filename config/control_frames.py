@@ -83,11 +83,11 @@ CONTROL_FRAMES = (
             "conversationId": ID,
             "reason": {
                 "type": "string",
-                "enum": ["unknown_epoch", "cursor_above_head", "below_floor"],
+                "enum": ["unknown_epoch", "cursor_above_head", "below_floor", "shredded"],
                 "description": (
                     "`unknown_epoch`: the cursors belong to another history, the database was restored; "
                     "`cursor_above_head`: there is no event of that number yet; `below_floor`: what came after it is "
-                    "not kept any more, which does not happen yet."
+                    "not kept any more, which does not happen yet; `shredded`: it was destroyed, and so it is answered."
                 ),
             },
         },

@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Collection
+from datetime import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,6 +71,14 @@ def _at_least(name: str, value: N, least: N) -> N:
     if not math.isfinite(value) or value < least:
         raise ImproperlyConfigured(f"{name} must be a number from {least} on.")
     return value
+
+
+def time_of_day(name: str, default: str) -> time:
+    """A time as `03:00`."""
+    value = text(name, default)
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ImproperlyConfigured(f"{name} must be a time like 03:00.")
+    return time.fromisoformat(value)
 
 
 def names(name: str, default: str = "") -> list[str]:

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from attachments.scanning.standing import standing
-from core.errors import DatabaseUnavailable, Draining
+from core.errors import DatabaseUnavailable, Draining, Starting
 from core.rest import JsonResponse, problem
 from core.rest.errors import request_id_of
 from core.time import now, wire_time
+from encryption import shredding
 from realtime import draining, threads
 from realtime.hub import hub
 
@@ -43,7 +44,8 @@ async def live(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 async def ready(request: HttpRequest) -> HttpResponse:
-    """503 while draining, while the database does not answer or its migrations are not applied.
+    """503 while draining, while the database does not answer or its migrations are not applied, and while it does not
+    know yet what has to stay destroyed (`starting`): it was restored from an older copy.
 
     A missing Redis is said, but is no reason to send nobody here: deliveries go on without it. So is a scanner that
     does not answer, or whose signatures are old (`attachments.scanning.standing`): messages go on, and files wait.
@@ -52,8 +54,10 @@ async def ready(request: HttpRequest) -> HttpResponse:
         return problem(Draining(), request_id_of(request))
     if not await threads.run(_database_is_ready):
         return problem(DatabaseUnavailable(), request_id_of(request))
-    cache_state = await sync_to_async(_cache_state)()
-    return JsonResponse({"status": "ready", "cache": cache_state, "scanner": await asyncio.to_thread(standing)})
+    if await threads.run(shredding.is_behind):
+        return problem(Starting(), request_id_of(request))
+    cache = await sync_to_async(cache_state)()
+    return JsonResponse({"status": "ready", "cache": cache, "scanner": await asyncio.to_thread(standing)})
 
 
 def _database_is_ready() -> bool:
@@ -77,7 +81,8 @@ def _migrated() -> bool:
     return _known_as_migrated
 
 
-def _cache_state() -> str:
+def cache_state() -> str:
+    """`available`, or not: of Redis, or what stands in for it."""
     try:
         cache.get("health")
     except RedisError:

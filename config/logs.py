@@ -48,6 +48,7 @@ def configure_logging(level: str, *, readable: bool) -> None:
         logging.getLogger(name).setLevel(quiet)
     logging.getLogger("uvicorn.error").addFilter(_not_about_a_client)
     threading.excepthook = _log_dead_thread
+    sys.unraisablehook = _log_unraisable
 
 
 _CUT_OFF = "ASGI callable returned without completing response."
@@ -67,12 +68,19 @@ def _log_dead_thread(ended: threading.ExceptHookArgs) -> None:
         logging.getLogger("threading").error("a thread died", exc_info=ended.exc_value)
 
 
+def _log_unraisable(failed: "sys.UnraisableHookArgs") -> None:
+    """The same for an error that nobody can catch, in the end of an object's life."""
+    if failed.exc_value is not None:
+        logging.getLogger("python").error("an error that nobody can catch", exc_info=failed.exc_value)
+
+
 def _processors(readable: bool) -> list[Any]:
     return [
         merge_contextvars,  # the id of the request on whose behalf this is logged
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(allow=["figures"]),  # core.reporting
         _without_values,
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer(),

@@ -16,7 +16,9 @@ from django.utils.deprecation import MiddlewareMixin
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from accounts.admin_second_factor import ask_for
 from config.headers import SECURITY, STRICT_TRANSPORT
+from config.metrics import requests
 from core.errors import Invalid, MethodNotAllowed
 from core.ids import uuid7
 from core.rest import problem
@@ -45,6 +47,7 @@ class Envelope:
     def __call__(self, request: HttpRequest) -> Answer | Awaitable[Answer]:
         # The server's own: a client that chose it could tie its requests to another's in the logs.
         request_id = request.request_id = str(uuid7())  # type: ignore[attr-defined]  # read by core.rest
+        requests.begun(request)
         # Whatever is logged on behalf of this request, in whichever thread, names it.
         clear_contextvars()
         bind_contextvars(request_id=request_id)
@@ -76,6 +79,7 @@ async def _seal_awaited(request: HttpRequest, answer: Answer | Awaitable[Answer]
 
 def _seal(request: HttpRequest, response: Answer) -> Answer:
     request_id: str = request.request_id  # type: ignore[attr-defined]  # set by Envelope
+    requests.answered(request, response)
     if response.status_code == MethodNotAllowed.status and response["Content-Type"] != PROBLEM:
         response = _explained(response, request_id)
     response["X-Request-ID"] = request_id
@@ -153,3 +157,10 @@ class AdminAuthentication(_AdminOnly, AuthenticationMiddleware):
 
 class AdminMessages(_AdminOnly, MessageMiddleware):
     pass
+
+
+class AdminSecondFactor(_AdminOnly):
+    """Whatever page of the admin it is: it is not a view's business to remember the second factor."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        return ask_for(request)

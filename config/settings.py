@@ -1,11 +1,13 @@
 """Every setting, once, each with its reason. What an operator may change comes from the environment (config/env.py)."""
 
+import os
 from typing import Any
 from urllib.parse import quote
 
 from attachments.storage.checks import PROVIDERS, require_usable_storage
 from config import env
 from config.logs import configure_logging
+from config.metrics.guard import require_long_token
 from encryption.checks import require_sound_keys
 
 DATA_DIR = env.DATA_DIR
@@ -38,7 +40,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES
 
 # ---- The parts of the project. ----
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.admin_app.AdminConfig",  # Django's admin, with a first page of our own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -53,6 +55,7 @@ INSTALLED_APPS = [
     "core",
     "encryption",
     "audit",
+    "retention",
     "realtime",
     "accounts",
     "attachments",
@@ -66,6 +69,7 @@ MIDDLEWARE = [
     "config.middleware.AdminSessions",
     "config.middleware.AdminAuthentication",
     "config.middleware.AdminMessages",
+    "config.middleware.AdminSecondFactor",
     "config.gate.Gate",
 ]
 ROOT_URLCONF = "config.urls"
@@ -96,6 +100,9 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "config.formats"  # How the admin writes times.
+# When the worker removes what is due, by the clock of TIME_ZONE: at night, when least is going on.
+RETENTION_AT = env.time_of_day("RETENTION_AT", "03:00")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- The database: the truth. ----
@@ -170,6 +177,8 @@ CACHES = {
 # ---- People and sessions. ----
 # The admin's cookies; tokens of the API are not cookies.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("ADMIN_COOKIES_SECURE", not EMBEDDED)
+# A second factor for everybody in the admin. Off where one tries Parley out; `check --deploy` insists on it.
+ADMIN_REQUIRE_TOTP = env.boolean("ADMIN_REQUIRE_TOTP", False)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -239,6 +248,8 @@ LIMITS = {
         "LOGIN_FAILURES_ADDRESS": "100/900",
         "REFRESH_FAILURES": "100/900",
         "PASSWORD_FAILURES": "10/900",
+        # Three of a million codes are good at any moment: who guesses this often needs more than a year.
+        "TOTP_FAILURES": "5/900",
     }.items()
 }
 
@@ -304,7 +315,17 @@ SPECTACULAR_SETTINGS = {
     "GET_LIB_DOC_EXCLUDES": "config.openapi.without_description",
 }
 
+# ---- Figures: /metrics, and a line with all of them in the log. ----
+# Where it is set, prometheus-client writes to a file whenever something is counted; `core.figures` does that better.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+METRICS_ENABLED = env.boolean("METRICS_ENABLED", True)
+# Who may read them: whoever has this; without it this machine alone, and only while no proxy is in front.
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+require_long_token(METRICS_TOKEN)
+METRICS_SUMMARY = env.seconds("METRICS_SUMMARY", 300)  # Between two such lines, of each process.
+
 # ---- Logs: one JSON object a line, on standard error. Never a body, a query string, a token or a name. ----
 LOG_LEVEL = env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO")
+LOG_FORMAT = env.one_of("LOG_FORMAT", ("json", "console"), "console" if DEBUG else "json")
 LOGGING_CONFIG = None
-configure_logging(LOG_LEVEL, readable=DEBUG)
+configure_logging(LOG_LEVEL, readable=LOG_FORMAT == "console")

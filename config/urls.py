@@ -6,8 +6,10 @@ from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from accounts import admin_second_factor
 from attachments.views import files
 from config import asyncapi, errors, health, openapi
+from config.metrics.view import metrics
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
 
@@ -24,6 +26,8 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
+    *admin_second_factor.urlpatterns,
     path("admin/", admin.site.urls),
 ]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core import limits, shapes
+from core import limits, outcomes, shapes
 from core.actor import Actor
-from core.errors import Refused, UnknownEvent
+from core.errors import AppError, NotFound, Refused, UnknownEvent
 from core.shapes import Data, Shape
 
 receives: dict[str, "Receives"] = {}
@@ -64,22 +64,28 @@ class Receives:
 
     def admit(self, actor: Actor, data: object) -> Data:
         """The clean values of `data`, counted against the actor's limit. In memory only: safe on the event loop."""
-        clean = shapes.validate(self.schema, data)
-        limits.enforce(self.limit, actor.id)
+        try:
+            clean = shapes.validate(self.schema, data)
+            limits.enforce(self.limit, actor.id)
+        except AppError as error:
+            outcomes.refused(self.name, error)
+            raise
         return clean
 
     def perform(self, actor: Actor, clean: Data) -> Any:
         """Find, check, act; in a thread that may use the database. Returns what the service returns."""
         if self.find is None:
             raise TypeError(f"{self.name} finds its subject in its own service: await it")
-        subject = self.find(actor, clean)
-        if self.permission is not None:
-            self.permission(actor, subject)
-        return self.service(actor=actor, subject=subject, **clean)
+        with outcomes.Measured(self.name):
+            subject = self.find(actor, clean)
+            if self.permission is not None:
+                self.permission(actor, subject)
+            return self.service(actor=actor, subject=subject, **clean)
 
     async def perform_awaiting(self, actor: Actor, clean: Data) -> Any:
         """The same for a coroutine service, on the event loop."""
-        return await self.service(actor=actor, **clean)
+        with outcomes.Measured(self.name):
+            return await self.service(actor=actor, **clean)
 
     def run(self, actor: Actor, data: object) -> Any:
         """Admit and perform, for doors that are in a thread already (REST views, tests)."""
@@ -122,3 +128,23 @@ record_refusal: RefusalRecorder = _not_wired
 
 `attempted` names what was asked, e.g. `message:edit` or `GET conversations/{id}`.
 """
+
+
+def _just_missing(actor: Actor, error: NotFound) -> AppError:
+    """Nobody knows better."""
+    return error
+
+
+explain_missing: Callable[[Actor, NotFound], AppError] = _just_missing
+"""What to answer instead of NotFound to somebody who once had what they ask for, and may know what became of it: else
+the same error. Set by messaging at start-up."""
+
+
+def recorded(actor: Actor, attempted: str, error: Refused) -> AppError:
+    """The error to answer with, once the refusal stands in the audit log; when it cannot, the error that says so. In a
+    database thread."""
+    try:
+        record_refusal(actor, attempted, error)
+        return explain_missing(actor, error) if isinstance(error, NotFound) else error
+    except AppError as failure:
+        return failure

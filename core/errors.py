@@ -6,11 +6,12 @@
     ├── Unauthenticated 401            TokenInvalid, TokenExpired, TokenRevoked, RefreshReused
     ├── Refused                        Forbidden 403, NotFound 404, InvalidReference   (audited by the doors)
     ├── MethodNotAllowed 405, NotAcceptable 406, RequestTimeout 408
-    ├── Conflict 409                   IdempotencyConflict, ConversationFull
+    ├── Conflict 409                   IdempotencyConflict, ConversationFull, LegalHold
     ├── Gone 410                       Shredded
     ├── TooLarge 413, UnsupportedMediaType 415
     ├── RateLimited 429
-    └── Unavailable 503                DatabaseUnavailable, AuditUnavailable, KeyUnavailable, StorageFull, Draining
+    └── Unavailable 503                DatabaseUnavailable, AuditUnavailable, KeyUnavailable, StorageFull, Starting,
+    │                                  Draining
 
 A 500 is always a defect: anything that is not an `AppError` is one.
 """
@@ -178,6 +179,12 @@ class ConversationFull(Conflict):
     code, title = "conversation_full", "The conversation has as many members as it may have."
 
 
+class LegalHold(Conflict):
+    """Says no more than that: neither that somebody ordered it, nor who, nor why."""
+
+    code, title = "legal_hold", "It cannot be deleted now."
+
+
 class Gone(AppError):
     status, code, title = 410, "gone", "This no longer exists."
 
@@ -221,6 +228,10 @@ class KeyUnavailable(Unavailable):
 
 class StorageFull(Unavailable):
     code, title = "storage_full", "The database has no room left."
+
+
+class Starting(Unavailable):
+    code, title = "starting", "What has to be done before anybody is served is not done yet."
 
 
 class Draining(Unavailable):

@@ -13,17 +13,23 @@ reason. Reasons and log lines hold the class of an error and never its text, whi
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from structlog.contextvars import bound_contextvars
 
+from core import measuring
 from core.ids import parse_uuid
 from core.models import Task, TaskState
+from core.retention import Purged, RetentionRule, Schedule, Scope, keep_up
 from core.time import now
 
 log = logging.getLogger(__name__)
@@ -38,7 +44,12 @@ _SLOWEST_PERIODIC_RETRY = timedelta(minutes=1)
 _SLOWEST_RECONNECT = 15.0
 _KEEP_DONE = timedelta(days=1)
 _KEEP_FAILED = timedelta(days=30)
+_FORGOTTEN_AT_ONCE = 1000
 _WORKER_LOST = "WorkerLost"
+
+_runs = measuring.counter("job_runs", "Runs of background jobs, by how they ended.", "job", "outcome")
+_seconds = measuring.histogram("job_seconds", "How long they took.", "job", buckets=measuring.LONG)
+_working = measuring.counter("worker_looks", "How often a worker looked for work: it lives as long as this grows.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class Job:
         if self.name in jobs:
             raise TypeError(f"the job {self.name} is declared twice")
         jobs[self.name] = self
+        _runs.inc(self.name, "given_up", by=0)  # An alert on its increase would not see the first one.
 
     def retry_after(self, attempts: int) -> timedelta:
         """The pause after the `attempts`-th failure in a row: 1, 2, 4 … seconds, up to a bound."""
@@ -77,6 +89,18 @@ def enqueue(name: str, *, delay: timedelta = timedelta(0), **ids: UUID | int) ->
     if jobs[name].every is not None:
         raise TypeError(f"{name} is periodic: it runs by itself")
     Task.objects.create(name=name, payload=_written(ids), run_at=now() + delay)
+
+
+def retry(task_id: UUID) -> bool:
+    """Have a task that was given up tried once more, from the beginning, or one that waits for its next try at once.
+
+    False, and nothing has changed, for any other: one that is done or running now, one that waits for its first time,
+    one that there is not. In the caller's transaction.
+    """
+    given_up = Q(state=TaskState.FAILED)
+    put_off = Q(state=TaskState.WAITING, run_at__gt=now()) & ~Q(reason="")
+    fresh = {"state": TaskState.WAITING, "run_at": now(), "attempts": 0, "finished_at": None}
+    return Task.objects.filter(given_up | put_off, pk=task_id, name__in=list(jobs)).update(**fresh) == 1
 
 
 def run_due(stop: threading.Event | None = None) -> int:
@@ -114,6 +138,7 @@ def _loop(stop: threading.Event) -> None:
             if not prepared:
                 _ensure_periodic()
             run_due(stop)
+            _working.inc()
             pause = _pause()
             failures, prepared = 0, True
         except Error as error:
@@ -157,13 +182,19 @@ def _take(task: Task) -> bool:
 
 
 def _run(task: Task) -> None:
-    try:
-        jobs[task.name].run(**_read(task.payload))
-    except Exception as error:  # noqa: BLE001 - whatever a job raises is kept as its reason and tried again
-        connection.close_if_unusable_or_obsolete()
-        _failed(task, type(error).__name__)
-    else:
-        _succeeded(task)
+    began = time.perf_counter()
+    # Whatever is logged on behalf of this task names it.
+    with bound_contextvars(job=task.name, task=str(task.pk)):
+        try:
+            jobs[task.name].run(**_read(task.payload))
+        except Exception as error:  # noqa: BLE001 - whatever a job raises is kept as its reason and tried again
+            connection.close_if_unusable_or_obsolete()
+            _runs.inc(task.name, "failed")
+            _failed(task, type(error).__name__)
+        else:
+            _runs.inc(task.name, "done")
+            _succeeded(task)
+    _seconds.observe(time.perf_counter() - began, task.name)
 
 
 def _succeeded(task: Task) -> None:
@@ -185,6 +216,7 @@ def _failed(task: Task, reason: str) -> None:
 
 
 def _give_up(task: Task, reason: str) -> None:
+    _runs.inc(task.name, "given_up")
     log.error("%s is given up after %d attempts (%s), task %s", task.name, task.attempts, reason, task.pk)
     _move(task, state=TaskState.FAILED, reason=reason[:100], finished_at=now())
 
@@ -222,14 +254,34 @@ def _read(payload: dict[str, str | int]) -> dict[str, UUID | int | None]:
     return {name: value if isinstance(value, int) else parse_uuid(value) for name, value in payload.items()}
 
 
-def _tidy() -> None:
-    """Forget tasks that ended long ago; failed ones are kept longer, for somebody to look at."""
-    _forget(TaskState.DONE, now() - _KEEP_DONE)
-    _forget(TaskState.FAILED, now() - _KEEP_FAILED)
+def _kept_for(scope: Scope) -> timedelta | None:
+    """Tasks that failed are kept longer, for somebody to look at."""
+    return {"": _KEEP_DONE, TaskState.DONE: _KEEP_DONE, TaskState.FAILED: _KEEP_FAILED}.get(scope.state)
 
 
-def _forget(state: TaskState, before: datetime) -> None:
-    Task.objects.filter(state=state, finished_at__lt=before).delete()
+def _ended(schedule: Schedule) -> QuerySet[Task]:
+    over = {state: schedule.over(Scope(state=state)) for state in (TaskState.DONE, TaskState.FAILED)}
+    states = [Q(state=state, finished_at__lt=moment) for state, moment in over.items() if moment is not None]
+    return Task.objects.filter(reduce(or_, states, Q(pk__in=())))
 
 
-Job("core.tidy_tasks", run=_tidy, every=timedelta(hours=1))
+def _forget(schedule: Schedule) -> Iterator[None]:
+    forgotten = _FORGOTTEN_AT_ONCE
+    while forgotten == _FORGOTTEN_AT_ONCE:
+        with transaction.atomic():
+            some = list(_ended(schedule).values_list("id", flat=True)[:_FORGOTTEN_AT_ONCE])
+            forgotten, _ = Task.objects.filter(id__in=some).delete()
+            schedule.took(Purged(forgotten))
+        yield
+
+
+RetentionRule(
+    "core.tasks",
+    title="Tasks that ended",
+    covers=("core.Task",),
+    keep_for=_kept_for,
+    fixed="tasks hold ids of work that is done, and nothing else",
+    due=lambda schedule: Purged(_ended(schedule).count()),
+    purge=_forget,
+)
+Job("core.tidy_tasks", run=partial(keep_up, "core.tasks"), every=timedelta(hours=1))

@@ -4,8 +4,28 @@ import ctypes
 import os
 import resource
 import sys
+from collections.abc import Callable
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.management.base import CommandError
+from django.db import DatabaseError, connection
 
 _PR_SET_DUMPABLE = 4
+
+preconditions: list[Callable[[], None]] = []
+"""What must hold, or is made, before a process serves or works; apps add theirs in `ready()`. Each raises
+ImproperlyConfigured with the sentence that says why it does not start."""
+
+
+def require_preconditions() -> None:
+    """Before the first request or task. Raises ImproperlyConfigured, or CommandError when the database is not there."""
+    try:
+        for require in preconditions:
+            require()
+    except (DatabaseError, ObjectDoesNotExist) as error:
+        raise CommandError(f"The database is not ready ({type(error).__name__}): has `migrate` been run?") from error
+    finally:
+        connection.close()
 
 
 def no_core_dumps() -> None:

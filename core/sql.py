@@ -50,6 +50,23 @@ def insert_returning(table: str, rows: Sequence[Row], columns: str) -> list[tupl
     return fetch(f"{statement} RETURNING {columns}", document)
 
 
+def delete(table: str, column: str, ids: Sequence[UUID]) -> int:
+    """Delete the rows that have one of these ids in this column, in one statement; how many those were. Nothing else is
+    looked for: what refers to them is the caller's business, and the database's constraints."""
+    if not ids:
+        return 0
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f'DELETE FROM "{table}" WHERE "{column}" = ANY(%s)', [list(ids)])  # noqa: S608 - names of our own
+        else:
+            places = ", ".join(["%s"] * len(ids))
+            cursor.execute(
+                f'DELETE FROM "{table}" WHERE "{column}" IN ({places})',  # noqa: S608 - as above
+                [_for_sqlite(value) for value in ids],
+            )
+        return int(cursor.rowcount)
+
+
 def run_for_each(statement: str, values: Sequence[Sequence[Any]]) -> None:
     """Run a statement for each of these rows of values. For SQLite, where that costs a fifth of `bulk_update`."""
     with connection.cursor() as cursor:

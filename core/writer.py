@@ -8,19 +8,28 @@ outside the pool that serves requests, so that requests waiting for a commit can
 import asyncio
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 from django.db import DatabaseError, connection
 
+from core import measuring
 from core.database import as_unavailable
 from core.errors import AppError, DatabaseUnavailable, Draining, Unavailable
 
 log = logging.getLogger(__name__)
+
+_groups = measuring.histogram(
+    "writer_group_size", "How many drafts one COMMIT served.", "writer", buckets=measuring.SIZES
+)
+_seconds = measuring.histogram("writer_seconds", "How long a group took, COMMIT included.", "writer")
+_writers: "WeakSet[GroupWriter]" = WeakSet()
 
 
 @dataclass(eq=False)
@@ -54,6 +63,7 @@ class GroupWriter:
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        _writers.add(self)
 
     def submit(self, draft: Draft) -> "Future[Any]":
         """Queue a draft. The future ends after COMMIT with the draft's outcome, or with its AppError."""
@@ -71,6 +81,10 @@ class GroupWriter:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._wake.notify()
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     @property
     def waiting(self) -> int:
@@ -122,11 +136,14 @@ class GroupWriter:
             return group
 
     def _store_group(self, group: list[Draft]) -> None:
+        began = time.perf_counter()
         try:
             self._store(group)
         except Exception as error:  # noqa: BLE001  the writer outlives every draft; each gets its own error
             self._store_each_alone(group, error)
         _answer(group)
+        _groups.observe(len(group), self._name)
+        _seconds.observe(time.perf_counter() - began, self._name)
 
     def _store_each_alone(self, group: list[Draft], error: Exception) -> None:
         """One draft that cannot be stored must not take the others with it."""
@@ -182,3 +199,11 @@ def _as_app_error(error: Exception) -> BaseException:
         return unavailable
     log.error("a draft could not be stored: %s", type(error).__name__)
     return error
+
+
+measuring.gauge(
+    "writer_waiting",
+    "Drafts that are in no group yet.",
+    lambda: {writer.name: writer.waiting for writer in [*_writers]},
+    label="writer",
+)

@@ -8,6 +8,8 @@ Import from the modules; the package itself re-exports nothing, because settings
     encryption.files     FileSealer, FileOpener: files, sealed and opened while they stream
     encryption.formats   the byte formats, and Undecryptable
     encryption.models    installation(), and the tables of wrapped keys
+    encryption.canary    require_known_keys(): no process with other master keys than this vault's
+    encryption.rewrapping, rotating, master_keys    what `manage.py keys` does
     encryption.checks    require_sound_keys(): no sound key, no start
     encryption.generate  new keys
 

@@ -106,21 +106,16 @@ def check_key_epoch(**kwargs: Any) -> list[checks.CheckMessage]:
 
 @checks.register(checks.Tags.database)
 def check_vault_can_be_opened(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Every master key the vault was wrapped under is still in MASTER_KEYS.
+    """The master keys are those that the vault was made with, and all of them.
 
-    Runs with `migrate` and with `check --database`.
+    Runs with `migrate` and with `check --database`; a server and a worker make sure of it by themselves.
     """
-    from encryption.models import wrapping_key_ids
+    from encryption.canary import flaws
+    from encryption.providers import EnvironmentProvider
 
-    missing: set[str] = set()
-    for database in databases or ():
-        missing |= wrapping_key_ids(database) - parse_master_keys(settings.MASTER_KEYS).keys()
-    if not missing:
-        return []
+    provider = EnvironmentProvider.from_settings()
     return [
-        checks.Error(
-            f"The vault holds keys wrapped under {', '.join(sorted(missing))}, which MASTER_KEYS does not have.",
-            hint="Put the key back: without it what was sealed under it cannot be read.",
-            id="encryption.E002",
-        )
+        checks.Error(sentence, hint="`manage.py keys status` shows all keys.", id="encryption.E002")
+        for database in databases or ()
+        for sentence in flaws(provider, database)
     ]

@@ -8,9 +8,10 @@ from uuid import UUID
 from core.errors import AppError, KeyUnavailable, Shredded
 from encryption import formats
 from encryption.memory import KeyMemory
-from encryption.models import DataKey, DataKeyState, installation
+from encryption.models import DataKey, DataKeyState
 from encryption.periods import current_period
 from encryption.providers import KeyProvider
+from encryption.records import make_record, open_record
 
 KEYS_IN_MEMORY = 1024
 SECONDS_IN_MEMORY = 60.0
@@ -129,21 +130,17 @@ class DataKeys:
 
     def _row(self, conversation: UUID, epoch: int, period: str, key: bytes) -> DataKey:
         kek_id = self._provider.active_id()
-        wrapped = self._provider.wrap(kek_id, key, self._aad(conversation, epoch, kek_id))
-        record = formats.DATA_KEY_RECORD + wrapped
-        return DataKey(conversation=conversation, epoch=epoch, period=period, kek_id=kek_id, blob=record)
+        row = DataKey(conversation=conversation, epoch=epoch, period=period, kek_id=kek_id)
+        row.blob = make_record(self._provider, row, key, kek_id)
+        return row
 
     def _unwrap(self, row: DataKey) -> Unwrapped:
         if row.blob is None:
             return Shredded
         try:
-            wrapped = formats.wrapped_in_record(formats.DATA_KEY_RECORD, bytes(row.blob))
-            return self._provider.unwrap(row.kek_id, wrapped, self._aad(row.conversation, row.epoch, row.kek_id))
+            return open_record(self._provider, row)
         except (formats.Undecryptable, KeyUnavailable) as error:
             return type(error)
-
-    def _aad(self, conversation: UUID, epoch: int, kek_id: str) -> bytes:
-        return formats.data_key_aad(installation().org, conversation, epoch, kek_id)
 
 
 def _usable(key: Unwrapped) -> bytes:

@@ -29,6 +29,10 @@ A file key is wrapped under its conversation's data key: wrap key = HKDF-Expand(
 lp("mx/fk-wrap/1", conversation, attachment, u32(epoch)). The others are wrapped by a master key, whose wrap key is
 HKDF-Expand(master key, "mx/kek/wrap/1").
 
+A canary says which key a master key id stands for: fingerprint = the first 8 bytes of HKDF-Expand(master key,
+"mx/kek/fingerprint/1"), and the 32 bytes `CANARY` wrapped by the master key, aad = lp("mx/canary/1", org, master key's
+id).
+
 Files have a format of their own, in `encryption.files`. The known answers for all of this are in `encryption.vectors`.
 """
 
@@ -54,14 +58,20 @@ PADDING_STEP = 64
 DATA_KEY_RECORD = b"\x01"
 FILE_KEY_RECORD = b"\x02"
 OTHER_KEY_RECORD = b"\x03"
-RECORD_BYTES = 1 + NONCE_BYTES + KEY_BYTES + TAG_BYTES
+WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES
+RECORD_BYTES = 1 + WRAPPED_BYTES
 
 DATA_KEY_TAG = "mx/dek-wrap/1"
 FILE_KEY_TAG = "mx/fk-wrap/1"
 INDEX_KEY_TAG = "mx/ik-wrap/1"
 AUDIT_KEY_TAG = "mx/ak-wrap/1"
 FIELD_KEY_TAG = "mx/sk-wrap/1"
+CANARY_TAG = "mx/canary/1"
 WRAP_KEY_INFO = b"mx/kek/wrap/1"
+FINGERPRINT_INFO = b"mx/kek/fingerprint/1"
+
+CANARY = b"This vault belongs to this key.."
+"""No secret: whoever opens it has the key."""
 
 _VERSION_AND_ALG = b"\x01\x01"
 _SHA256 = SHA256()
@@ -190,6 +200,11 @@ def file_key_aad(conversation: UUID, attachment: UUID, epoch: int) -> bytes:
 def other_key_aad(tag: str, org: UUID, conversation: UUID | None, kek_id: str) -> bytes:
     """What a wrapped index key (of one conversation) or organisation key (of none) is bound to."""
     return lp(tag, org, conversation or b"", kek_id)
+
+
+def canary_aad(org: UUID, kek_id: str) -> bytes:
+    """What the sealed constant of a canary is bound to."""
+    return lp(CANARY_TAG, org, kek_id)
 
 
 def wrap(wrap_key: AESGCM, secret: bytes, aad: bytes, *, predictable: bytes | None = None) -> bytes:

@@ -16,6 +16,7 @@ from uuid import UUID
 import orjson
 
 from encryption import formats
+from encryption.canary import require_known_keys
 from encryption.data_keys import DataKeys
 from encryption.files import FileKey, unwrap_file_key, wrap_file_key
 from encryption.formats import Place, Undecryptable, blob_epoch
@@ -197,12 +198,18 @@ _keyring: Keyring | None = None
 
 
 def keyring() -> Keyring:
-    """The one key ring of this process, with the master keys of the settings."""
+    """The one key ring of this process, with the master keys of the settings.
+
+    Raises ImproperlyConfigured when those are not the keys of this database's vault (`encryption.canary`): then nothing
+    may be read or written.
+    """
     global _keyring
     if _keyring is None:
         with _lock:
             if _keyring is None:
-                _keyring = Keyring(EnvironmentProvider.from_settings())
+                provider = EnvironmentProvider.from_settings()
+                require_known_keys(provider)
+                _keyring = Keyring(provider)
     return _keyring
 
 

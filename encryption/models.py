@@ -1,34 +1,48 @@
 """The vault: wrapped keys, in tables of their own so that they can be backed up apart. And the one row of facts."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, reduce
 from operator import or_
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import Exists, OuterRef, Q
 
 from core.ids import uuid7
 from core.models import UUIDModel
 from core.time import now
-from encryption.formats import AUDIT_KEY_TAG, FIELD_KEY_TAG, RECORD_BYTES
+from encryption.formats import (
+    AUDIT_KEY_TAG,
+    DATA_KEY_RECORD,
+    FIELD_KEY_TAG,
+    OTHER_KEY_RECORD,
+    RECORD_BYTES,
+    WRAPPED_BYTES,
+    data_key_aad,
+    other_key_aad,
+)
 
 _KEY_ID_LENGTH = 64
 
 
 class Installation(models.Model):
-    """What identifies this installation: exactly one row, made by the first migration and never changed.
+    """What identifies this installation: exactly one row, made by the first migration.
 
     `org` is bound into every sealed value outside a conversation and into every wrapped key: with another `org` none
-    of them opens. `epoch` tells clients that event numbers they remember belong to this database.
+    of them opens. `epoch` tells clients that event numbers they remember belong to this database. Neither changes.
+
+    `shreds_applied` is the position in the ledger (`Shred`) up to which this database has carried out what follows from
+    it. It is not in the vault: after a restore it is as old as the data, and the ledger is not.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     org = models.UUIDField(default=uuid7, editable=False)
     epoch = models.UUIDField(default=uuid4, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
+    shreds_applied = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         db_table = "parley_installation"
@@ -85,8 +99,14 @@ class DataKey(UUIDModel):
 
     objects = DataKeyQuerySet.as_manager()
 
+    record_type = DATA_KEY_RECORD
+
     class Meta:
         db_table = "vault_data_key"
+        # For which master keys are needed, and what is still wrapped under one, among millions of rows.
+        indexes = [
+            models.Index(fields=["kek_id", "id"], condition=Q(blob__isnull=False), name="vault_data_key_wrapped_by")
+        ]
         constraints = [
             models.UniqueConstraint(fields=["conversation", "epoch"], name="vault_data_key_epoch"),
             models.CheckConstraint(condition=Q(epoch__gte=1), name="vault_data_key_epoch_from_1"),
@@ -104,6 +124,10 @@ class DataKey(UUIDModel):
         turns would make a key for every message. The same keeps the present key when KEY_EPOCH is made longer.
         """
         return self.state == DataKeyState.ACTIVE and period <= self.period
+
+    def bound_to(self, kek_id: str) -> bytes:
+        """What its wrapped record is bound to under that master key."""
+        return data_key_aad(installation().org, self.conversation, self.epoch, kek_id)
 
 
 class OrganisationKeyPurpose(models.TextChoices):
@@ -124,20 +148,74 @@ class OrganisationKey(models.Model):
     blob = models.BinaryField(max_length=RECORD_BYTES)
     created_at = models.DateTimeField(default=now, editable=False)
 
+    record_type = OTHER_KEY_RECORD
+
     class Meta:
         db_table = "vault_organisation_key"
 
+    def bound_to(self, kek_id: str) -> bytes:
+        """What its wrapped record is bound to under that master key."""
+        return other_key_aad(OrganisationKeyPurpose(self.purpose).tag, installation().org, None, kek_id)
 
-def wrapping_key_ids(database: str) -> set[str]:
+
+class Shred(UUIDModel):
+    """One entry of the shred ledger: keys of a conversation were destroyed, those of one epoch or (NULL) all of them.
+
+    Positions count 1, 2, 3 …; `mac` covers the whole row (`encryption.shredding`). Kept for ever, in the vault: whoever
+    restores an older copy of the data finds out here what must not come back.
+    """
+
+    position = models.PositiveIntegerField(unique=True, editable=False)
+    conversation = models.UUIDField(editable=False)
+    epoch = models.PositiveIntegerField(null=True, editable=False)
+    reason = models.CharField(max_length=16, editable=False)
+    at = models.DateTimeField(editable=False)
+    kek_id = models.CharField(max_length=_KEY_ID_LENGTH, editable=False)
+    mac = models.BinaryField(max_length=32)
+
+    class Meta:
+        db_table = "vault_shred"
+        indexes = [models.Index(fields=["conversation"], name="vault_shred_conversation")]
+
+
+FINGERPRINT_BYTES = 8
+
+
+class Canary(models.Model):
+    """What the vault knows of one master key, so that another key under the same id is recognised before it does harm.
+
+    Written when the id is first used. `fingerprint` is derived from the key and tells nothing of it; `sealed` is a
+    constant that opens only under that key and in this installation. A retired key wraps nothing ever again.
+    """
+
+    key_id = models.CharField(primary_key=True, max_length=_KEY_ID_LENGTH, editable=False)
+    fingerprint = models.BinaryField(max_length=FINGERPRINT_BYTES)
+    sealed = models.BinaryField(max_length=WRAPPED_BYTES)
+    created_at = models.DateTimeField(default=now, editable=False)
+    retired_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        db_table = "vault_canary"
+        verbose_name_plural = "canaries"
+
+
+def wrapping_key_ids(database: str = DEFAULT_DB_ALIAS) -> set[str]:
     """Ids of the master keys that the vault of `database` needs; none before its tables exist."""
-    tables = set(connections[database].introspection.table_names())
     return {
         key_id
         for model in (DataKey, OrganisationKey)
-        if model._meta.db_table in tables
-        for key_id in model._default_manager.using(database)
-        .exclude(blob=None)
-        .values_list("kek_id", flat=True)
-        .distinct()
-        .order_by()
+        if is_there(model, database)
+        for key_id in _wrapping(model._default_manager.using(database).exclude(blob=None))
     }
+
+
+def is_there(model: type[models.Model], database: str = DEFAULT_DB_ALIAS) -> bool:
+    """Whether the table exists already: some things run before, or while, the database is migrated."""
+    return model._meta.db_table in connections[database].introspection.table_names()
+
+
+def _wrapping(rows: "models.QuerySet[Any]") -> Iterator[str]:
+    """The different ids, each by one step in the index: `DISTINCT` would read every row."""
+    ids, last = rows.order_by("kek_id").values_list("kek_id", flat=True), ""
+    while (found := ids.filter(kek_id__gt=last).first()) is not None:
+        yield (last := found)

@@ -5,8 +5,9 @@ import os
 
 from encryption import formats
 from encryption.memory import KeyMemory
-from encryption.models import OrganisationKey, OrganisationKeyPurpose, installation
+from encryption.models import OrganisationKey, OrganisationKeyPurpose
 from encryption.providers import KeyProvider
+from encryption.records import make_record, open_record
 
 
 class OrganisationKeys:
@@ -42,14 +43,9 @@ class OrganisationKeys:
         return key
 
     def _new(self, purpose: OrganisationKeyPurpose) -> OrganisationKey:
-        kek_id = self._provider.active_id()
-        wrapped = self._provider.wrap(kek_id, os.urandom(formats.KEY_BYTES), self._aad(purpose, kek_id))
-        return OrganisationKey(purpose=purpose, kek_id=kek_id, blob=formats.OTHER_KEY_RECORD + wrapped)
+        row = OrganisationKey(purpose=purpose, kek_id=self._provider.active_id())
+        row.blob = make_record(self._provider, row, os.urandom(formats.KEY_BYTES), row.kek_id)
+        return row
 
     def _unwrap(self, row: OrganisationKey) -> bytes:
-        wrapped = formats.wrapped_in_record(formats.OTHER_KEY_RECORD, bytes(row.blob))
-        aad = self._aad(OrganisationKeyPurpose(row.purpose), row.kek_id)
-        return self._provider.unwrap(row.kek_id, wrapped, aad)
-
-    def _aad(self, purpose: OrganisationKeyPurpose, kek_id: str) -> bytes:
-        return formats.other_key_aad(purpose.tag, installation().org, None, kek_id)
+        return open_record(self._provider, row)

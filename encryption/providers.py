@@ -7,7 +7,7 @@ the same methods.
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,6 +37,10 @@ class KeyProvider(Protocol):
 
     def active_id(self) -> str:
         """Id of the key that wraps new records."""
+        ...
+
+    def key_ids(self) -> Collection[str]:
+        """Ids of all the keys there are."""
         ...
 
     def wrap(self, key_id: str, plaintext: bytes, aad: bytes) -> bytes:
@@ -136,6 +140,9 @@ class EnvironmentProvider:
 
     def active_id(self) -> str:
         return self._active
+
+    def key_ids(self) -> Collection[str]:
+        return self._keys.keys()
 
     def wrap(self, key_id: str, plaintext: bytes, aad: bytes) -> bytes:
         return formats.wrap(self._wrap_key(key_id), plaintext, aad)

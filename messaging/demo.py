@@ -10,6 +10,7 @@ class Person(NamedTuple):
     is_staff: bool = False
     is_superuser: bool = False
     rights: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Talk(NamedTuple):
@@ -33,6 +34,16 @@ class Room(NamedTuple):
     course_id: str = ""
 
 
+class Complaint(NamedTuple):
+    """Somebody reports a line of a room, of which `line` is the number from 0 on."""
+
+    room: str
+    line: int
+    reporter: str
+    reason: str
+    note: str
+
+
 PEOPLE = (
     Person("patient1", "patient", "Paula Novak"),
     Person("patient2", "patient", "Piet Jansen"),
@@ -43,7 +54,9 @@ PEOPLE = (
     Person("student2", "student", "Sofia Rossi"),
     Person("student3", "student", "Selim Kaya"),
     Person("instructor1", "instructor", "Ines Dupont"),
-    Person("moderator1", "staff", "Morgan Reed", is_staff=True, rights=("moderate_conversation",)),
+    Person(
+        "moderator1", "staff", "Morgan Reed", is_staff=True, rights=("moderate_conversation",), groups=("moderators",)
+    ),
     Person("admin", "staff", "Alex Admin", is_staff=True, is_superuser=True),
 )
 
@@ -101,6 +114,10 @@ ROOMS = (
             ("student1", "Do we bring our own gloves?"),
             ("instructor1", "No, there are enough in the lab."),
             ("student3", "Is there a seat list for groups of n<=4?"),
+            (
+                "student3",
+                "And could those who ask about gloves please stay at home? Some of you are too slow for this.",
+            ),
         ),
         course_id="ANAT-101",
     ),
@@ -117,3 +134,5 @@ ROOMS = (
         ),
     ),
 )
+
+COMPLAINTS = (Complaint("Anatomy I", 4, "student1", "harassment", "This is the third time this week."),)

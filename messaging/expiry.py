@@ -1,7 +1,8 @@
 """Messages that were sent to disappear do, and take their text with them.
 
 From its moment on an expired message is a tombstone wherever it is shown: whoever reads compares the time
-(`MessageRow.is_gone`). The job makes that true of the database too, a few seconds later, and tells clients.
+(`MessageRow.is_gone`). The job makes that true of the database too, a few seconds later, and tells clients. Of what is
+held the text stays until the hold is lifted, where nobody sees it; then its turn comes.
 """
 
 from collections import defaultdict
@@ -13,6 +14,7 @@ from core.actor import SYSTEM
 from messaging import querysets
 from messaging.services.messages import erase
 from realtime import streams
+from retention.holds import held_conversations
 
 _AT_ONCE = 200
 
@@ -30,6 +32,8 @@ def expire_messages() -> None:
 def _expire(conversation_id: UUID, message_ids: Collection[UUID]) -> None:
     with audit.transaction():
         stream = streams.lock([conversation_id])[conversation_id]
+        if held_conversations([conversation_id]):
+            return
         rows = querysets.messages_by_id(message_ids).values()
         for row in sorted(rows, key=lambda row: row.seq):
             if row.deleted_at is None:

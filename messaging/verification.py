@@ -5,6 +5,9 @@ found out, even for an older body of the same message put back together with its
 complaint; and so are every other column that was changed, a message that was slipped in and one that was taken away,
 and a file that was given to a message, taken from it or exchanged.
 
+What retention removed, or the shredding of a conversation, is listed with its place (`RemovedMessage`), and each batch
+of it has an entry with the hash of its ids: a message that is neither stored nor among those was taken away.
+
 Messages and entries are read side by side in the order of message ids, in constant memory and while the server works;
 what looks wrong is looked at again before it is reported.
 """
@@ -13,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from heapq import merge
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,9 +26,11 @@ from attachments.claiming import Print, all_printed
 from audit.models import Entry
 from audit.verify import Problem
 from messaging.fingerprint import COLUMNS, fingerprint
-from messaging.models import Message
+from messaging.models import Message, RemovedMessage
 
 _ACTIONS = ("message.created", "message.edited", "message.deleted")
+_BATCH = "messages.removed"
+_STORED, _RECORDED, _REMOVED = "stored", "recorded", "removed"
 _LOOKS = 3
 
 
@@ -43,12 +49,40 @@ def check_bodies() -> Iterator[Problem]:
             yield problem
 
 
+def check_removed() -> Iterator[Problem]:
+    """One problem for each batch of removed messages that is not the one of which an entry tells."""
+    rows = RemovedMessage.objects.order_by("batch", "id").values_list("batch", "id").iterator()
+    for batch, found in groupby(rows, key=lambda row: row[0]):
+        ids = sha256()
+        for _, message_id in found:
+            ids.update(message_id.bytes)
+        entry = Entry.objects.filter(action=_BATCH, object=batch).values_list("id", "object_h").first()
+        if entry is None:
+            yield Problem(f"Nothing tells of the removal {batch}, to which messages are said to belong.")
+        elif bytes(entry[1] or b"") != ids.digest():
+            yield Problem(f"The messages of the removal {batch} are not those that were recorded.", entry=str(entry[0]))
+
+
+class _Found(NamedTuple):
+    """One of the three: what is stored, what was last recorded, or that it was removed."""
+
+    message_id: UUID
+    where: str
+    hashes: frozenset[bytes] = frozenset()
+
+
 def _suspects() -> Iterator[UUID]:
-    """Ids of messages that are stored without a record, recorded without being stored, or stored as something else."""
-    pairs = merge(_stored(), _recorded(), key=lambda pair: pair[0])
-    for message_id, found in groupby(pairs, key=lambda pair: pair[0]):
-        hashes = [object_hashes for _, object_hashes in found]
-        if len(hashes) != 2 or not hashes[0] & hashes[1]:
+    """Ids of messages that are stored without a record, recorded without being stored or removed, stored as something
+    else, or stored though they were removed."""
+    for message_id, found in groupby(
+        merge(_stored(), _recorded(), _removed(), key=attrgetter("message_id")), key=attrgetter("message_id")
+    ):
+        by_place = {one.where: one.hashes for one in found}
+        if _REMOVED in by_place:
+            suspect = _STORED in by_place
+        else:
+            suspect = not by_place.get(_STORED, frozenset()) & by_place.get(_RECORDED, frozenset())
+        if suspect:
             yield message_id
 
 
@@ -58,11 +92,11 @@ def _hashes(values: Sequence[Any], body: bytes | memoryview, files: Sequence[Pri
     return frozenset({whole} if files else {whole, sha256(body).digest()})
 
 
-def _stored() -> Iterator[tuple[UUID, frozenset[bytes]]]:
+def _stored() -> Iterator[_Found]:
     """Every message with the hashes of what is stored, in the order of ids."""
     files_of = _Alongside(all_printed())
     for message_id, *values, body in Message.objects.order_by("id").values_list("id", *COLUMNS, "body").iterator():
-        yield message_id, _hashes(values, body, files_of(message_id))
+        yield _Found(message_id, _STORED, _hashes(values, body, files_of(message_id)))
 
 
 class _Alongside:
@@ -78,12 +112,18 @@ class _Alongside:
         return self._next[1] if self._next is not None and self._next[0] == message_id else ()
 
 
-def _recorded() -> Iterator[tuple[UUID, frozenset[bytes]]]:
+def _recorded() -> Iterator[_Found]:
     """Every recorded message with the hash of its last entry, in the order of ids."""
     entries = _entries().order_by("object", "id").values_list("object", "object_h").iterator()
     for message_id, about_one in groupby(entries, key=lambda entry: entry[0]):
         *_, (_, object_hash) = about_one
-        yield message_id, frozenset({bytes(object_hash or b"")})
+        yield _Found(message_id, _RECORDED, frozenset({bytes(object_hash or b"")}))
+
+
+def _removed() -> Iterator[_Found]:
+    """Every message that was removed, in the order of ids."""
+    for message_id in RemovedMessage.objects.order_by("id").values_list("id", flat=True).iterator():
+        yield _Found(message_id, _REMOVED)
 
 
 def _problem(message_id: UUID) -> Problem | None:
@@ -92,9 +132,15 @@ def _problem(message_id: UUID) -> Problem | None:
         before = _last_record(message_id)
         row = Message.objects.filter(id=message_id).values_list(*COLUMNS, "body").first()
         files = next((files for _, files in all_printed(message_id)), ())
+        removed = RemovedMessage.objects.filter(id=message_id).exists()
         if before == _last_record(message_id):
-            return _verdict(message_id, before, None if row is None else _hashes(row[:-1], row[-1], files))
+            stored = None if row is None else _hashes(row[:-1], row[-1], files)
+            return _removed_verdict(message_id, stored) if removed else _verdict(message_id, before, stored)
     return None
+
+
+def _removed_verdict(message_id: UUID, stored: frozenset[bytes] | None) -> Problem | None:
+    return None if stored is None else Problem(f"Message {message_id} was removed, and is stored again.")
 
 
 def _verdict(message_id: UUID, record: _Record | None, stored: frozenset[bytes] | None) -> Problem | None:

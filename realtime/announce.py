@@ -94,6 +94,11 @@ def described(user_id: UUID) -> None:
     _after_commit("described", user_id)
 
 
+def keys_destroyed(conversation_id: UUID) -> None:
+    """Keys of this conversation were destroyed: no process keeps any in memory. Called after COMMIT."""
+    _announce("forget_keys", conversation_id)
+
+
 def _after_commit(what: str, *args: Any) -> None:
     # Robust: the change has happened, a failing announcement must not look like a failing change.
     transaction.on_commit(partial(_announce, what, *args), robust=True)

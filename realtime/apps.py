@@ -9,3 +9,7 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         import realtime.checks  # noqa: F401  registers the system checks
+        from encryption import shredding
+        from realtime import announce
+
+        shredding.tell_others = announce.keys_destroyed

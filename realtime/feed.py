@@ -22,10 +22,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from core import measuring
 from realtime.window import MOST_EVENTS, Window
 
 if TYPE_CHECKING:
     from realtime.following import Follower
+
+deliveries = measuring.tally("deliveries", "Events with a number that were written to sockets: one for each of both.")
 
 MOST_WRITE = 1 << 16
 """How many bytes of events are joined into one write."""
@@ -134,13 +137,16 @@ class Feed:
             self._begin()
         slice_, self._targets = self._targets[-most:], self._targets[:-most]
         payload, live, low = self._payload, self.live, self._low
-        veil = self._veil
+        veil, missed = self._veil, 0
         for socket in slice_:
-            if socket in live:
-                if socket.writable:
-                    socket.write(payload if veil is None or socket.feeds[self] <= veil.about else veil.frame)
-                else:
-                    socket.fall_behind(self, low)
+            if socket not in live:
+                missed += 1
+            elif socket.writable:
+                socket.write(payload if veil is None or socket.feeds[self] <= veil.about else veil.frame)
+            else:
+                missed += 1
+                socket.fall_behind(self, low)
+        deliveries.n += (len(slice_) - missed) * (self.fanned - low)
         if not self._targets:
             self._end()
         return len(slice_)

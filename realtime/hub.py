@@ -34,6 +34,8 @@ from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
+from core import measuring
+from encryption.keyring import keyring
 from realtime import protocol
 from realtime.feed import Feed, Veil
 from realtime.inbox import Inbox
@@ -41,6 +43,7 @@ from realtime.leases import Leases, leases
 from realtime.looking import Views
 from realtime.outlet import Outlet
 from realtime.places import Places
+from realtime.presence import KIND as PRESENCE
 from realtime.presence import Presence
 from realtime.protocol import CloseCode
 from realtime.published import Published
@@ -48,6 +51,9 @@ from realtime.rounds import SLICE, Rounds
 from realtime.sockets import Socket, Stretch
 from realtime.standing import FOR_EVER, Change, Standings
 from realtime.typists import Typists
+
+_connections = measuring.counter("connections", "Sockets that were accepted.")
+_ephemeral = measuring.tally("ephemeral_deliveries", "Events without a number (typing, receipts, …) for sockets.")
 
 
 class Reader(Protocol):
@@ -132,12 +138,17 @@ class Hub:
         """This person says something else of themselves."""
         self._inbox.put(partial(self.presence.described, user_id))
 
+    def forget_keys(self, conversation_id: UUID) -> None:
+        """Keys of this conversation were destroyed: it has none in the memory of this process."""
+        keyring().forget(conversation_id)
+
     # Sockets come and go.
 
     def enter(self, socket: Socket) -> None:
         """A connection was accepted."""
         self.sockets.add(socket)
         self.total += 1
+        _connections.inc()
         self.peak = max(self.peak, len(self.sockets))
 
     def recognise(self, socket: Socket, user_id: UUID, session_id: UUID | None) -> None:
@@ -252,6 +263,7 @@ class Hub:
             self.typists.hear(stream_id, user_id, is_typing, head)
 
     def _tell(self, sockets: Sequence[Outlet], frame: bytes) -> None:
+        _ephemeral.n += len(sockets[:SLICE])
         for socket in sockets[:SLICE]:
             socket.tell(frame)
         if sockets[SLICE:]:
@@ -342,5 +354,17 @@ def _membership(event: str, stream_id: UUID) -> bytes:
     return protocol.event_frame(event, {"conversationId": stream_id})
 
 
+def _people() -> int:
+    return len(leases.keys(PRESENCE))
+
+
 hub = Hub(leases)
 """The one of this process. Without `bind` (commands, the worker) its entry points do nothing."""
+
+measuring.gauge("connections_active", "Sockets that are open.", lambda: len(hub.sockets))
+measuring.gauge("connections_peak", "The most there were at once, of each process since its start.", lambda: hub.peak)
+measuring.gauge("people_online", "People with an open socket, in all processes.", _people, largest=True)
+measuring.gauge(
+    "connections_choked", "Sockets whose client does not read as fast as it is told.", lambda: len(hub.choked)
+)
+measuring.gauge("conversations_followed", "Conversations with a socket that follows them.", lambda: len(hub.feeds))

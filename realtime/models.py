@@ -38,7 +38,8 @@ class Event(UUIDModel):
     """One numbered fact. `seq` counts 1, 2, 3 … in its stream, without gaps, and is never used again.
 
     An event about a message names the message and is rendered from it when it is read, so that a replay shows today's
-    text. Every other event keeps its data in `body`, sealed with the conversation's key (kind `event`).
+    text. Every other event keeps its data in `body`, sealed with the conversation's key (kind `event`), until retention
+    takes it: then the number is left, and who did what kind of thing when.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.PROTECT, related_name="+", db_index=False, editable=False)
@@ -53,7 +54,10 @@ class Event(UUIDModel):
         constraints = [
             models.UniqueConstraint(fields=["stream", "seq"], name="realtime_event_stream_seq"),
             models.CheckConstraint(
-                condition=models.Q(message_id__isnull=True) ^ models.Q(body__isnull=True),
+                condition=models.Q(message_id__isnull=True) | models.Q(body__isnull=True),
                 name="realtime_event_message_or_body",
             ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at", "id"], condition=models.Q(body__isnull=False), name="events_with_a_body")
         ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from core import measuring
 from core.ids import uuid7
 from realtime import protocol
 from realtime.mailbox import Flag
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from realtime.hub import Hub
 
 MOST_EPHEMERAL = 64
+
+_closed = measuring.counter("connections_closed", "Sockets that the server closed, by close code.", "code")
 
 
 class Outlet:
@@ -99,6 +102,7 @@ class Outlet:
         if not self.closed:
             self._end()
             self._wire.close(code)
+            _closed.inc(str(int(code)))
 
     def revoke(self, code: CloseCode) -> None:
         """Close because the session or the account has ended."""

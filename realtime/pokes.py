@@ -31,6 +31,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 
+from core import measuring
 from core.limits import buckets
 from realtime.hub import Hub, hub
 from realtime.inbox import Inbox
@@ -60,6 +61,9 @@ LONGEST_WAY = 60.0
 
 _MOST_ANNOUNCEMENTS = 1000
 
+_sent = measuring.counter("pokes_sent", "Pokes to the other processes, by whether Redis took them.", "outcome")
+_lag = measuring.histogram("poke_lag_seconds", "How old pokes of other processes are when they come; by two clocks.")
+
 _UNREACHABLE = (RedisError, OSError, TimeoutError)
 
 
@@ -76,6 +80,7 @@ _ANNOUNCEMENTS: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any],
     "close_user": (Hub.close_user, (UUID, CloseCode)),
     "chose": (Hub.chose, (UUID, UUID, str)),
     "described": (Hub.described, (UUID,)),
+    "forget_keys": (Hub.forget_keys, (UUID,)),
 }
 """What one process may ask of another's hub, and how to read the arguments. None of it shows anybody anything: who
 belongs where is never taken from a poke, which could be an old one that somebody sends again."""
@@ -235,14 +240,17 @@ class Pokes:
             async with asyncio.timeout(LONGEST_SEND):
                 await _layer().group_send(group, message)
         except _UNREACHABLE as error:
+            _sent.inc("failed")
             self._say_reachable(error)
         else:
+            _sent.inc("ok")
             self._say_reachable(None)
 
     def _take(self, message: Mapping[str, Any]) -> None:
         poke = orjson.loads(message["body"])
         if poke["from"] == self._sender or not self._is_news(poke):
             return
+        _lag.observe(max(0.0, time.time() - poke["at"]))
         self._hub.notice({UUID(stream_id): seq for stream_id, seq in poke.get("heads", {}).items()})
         if poke.get("began"):
             self._look()
@@ -286,6 +294,11 @@ class Pokes:
             else:
                 log.warning("the other processes cannot be woken, and look for themselves: %s", type(error).__name__)
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the last poke could not be sent."""
+        return not self._reachable
+
     def is_alone(self) -> bool:
         """A process that begins asks, and the others answer at once: from then on each knows of the other."""
         return time.monotonic() - self._asked_at > LONGEST_ANSWER and not self._others()
@@ -313,3 +326,5 @@ def _group(shard: int) -> str:
 
 pokes = Pokes(hub)
 """The ones of this process. Without `bind` (commands, the worker, one process alone) its entry points do nothing."""
+
+measuring.gauge("processes_cut_off", "Processes that cannot reach Redis.", lambda: float(pokes.is_cut_off))

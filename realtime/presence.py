@@ -47,7 +47,8 @@ MOST_WATCHED = 1000
 
 Teller = Callable[[Sequence[Outlet], bytes], None]
 
-_KIND = "presence"
+KIND = "presence"
+"""Of the leases."""
 _MARGIN = 5.0
 """Seconds. A process that is alive ends what it let fade by its word; the others wait that much longer for it."""
 
@@ -98,8 +99,8 @@ class Presence:
         self._described: set[UUID] = set()
         self._last_seen: dict[UUID, datetime] = {}
         self._wake = asyncio.Event()
-        leases.on_change(_KIND, self._noticed)
-        leases.on_loss(_KIND, self._lost)
+        leases.on_change(KIND, self._noticed)
+        leases.on_loss(KIND, self._lost)
 
     def begin(self) -> None:
         """From now on `run` is about to run, perhaps on another loop than before."""
@@ -108,11 +109,11 @@ class Presence:
     # What somebody is, in all processes.
 
     def status(self, user_id: UUID) -> Status:
-        return first_of(self._leases.values(_KIND, user_id))
+        return first_of(self._leases.values(KIND, user_id))
 
     def status_elsewhere(self, user_id: UUID, session_id: UUID | None) -> Status:
         """What somebody is without this device."""
-        held = self._leases.held(_KIND, user_id)
+        held = self._leases.held(KIND, user_id)
         return first_of(value for holder, value in held.items() if holder != session_id)
 
     # Devices of this process.
@@ -241,17 +242,17 @@ class Presence:
             self._leaving.pop(session_id, None)
             chosen = sockets[-1].chosen
             idle = chosen == Status.ONLINE and all(socket.idle for socket in sockets)
-            self._leases.hold(_KIND, user_id, session_id, Status.AWAY if idle else chosen)
+            self._leases.hold(KIND, user_id, session_id, Status.AWAY if idle else chosen)
         return bool(sockets)
 
     def _leave(self, user_id: UUID, session_id: UUID, chosen: str) -> None:
         if chosen == Status.OFFLINE:
             # Nobody knew that it was here: nobody is to see that it goes.
-            self._leases.drop(_KIND, user_id, session_id)
+            self._leases.drop(KIND, user_id, session_id)
             return
         moment = time.monotonic()
         self._leaving[session_id] = _Leaving(user_id, moment, moment + settings.RECONNECT_GRACE)
-        self._leases.fade(_KIND, user_id, session_id, settings.RECONNECT_GRACE + _MARGIN)
+        self._leases.fade(KIND, user_id, session_id, settings.RECONNECT_GRACE + _MARGIN)
 
     def _hurry(self, session_id: UUID) -> None:
         if session_id in self._leaving:
@@ -263,7 +264,7 @@ class Presence:
         leaving = self._leaving.get(session_id)
         if leaving is not None and leaving.due_at <= moment:
             del self._leaving[session_id]
-            self._leases.drop(_KIND, leaving.user_id, session_id)
+            self._leases.drop(KIND, leaving.user_id, session_id)
 
     def _noticed(self, user_id: UUID) -> None:
         if user_id in self._watched:
@@ -295,7 +296,7 @@ class Presence:
 
     def _is_gone(self, user_id: UUID, leaving: Collection[UUID]) -> bool:
         """Whether nothing is left of somebody but devices that do not come back."""
-        held = self._leases.held(_KIND, user_id)
+        held = self._leases.held(KIND, user_id)
         return first_of(value for holder, value in held.items() if holder not in leaving) == Status.OFFLINE
 
     async def _tell(self, user_id: UUID) -> None:

@@ -6,6 +6,7 @@ import time
 
 from django.conf import settings
 
+from core import measuring
 from realtime import streams, threads
 from realtime.hub import Hub
 from realtime.protocol import CloseCode
@@ -14,6 +15,10 @@ from realtime.session import Session
 log = logging.getLogger(__name__)
 
 TICK = 0.25
+
+_lag = measuring.histogram(
+    "loop_lag_seconds", "How late the event loop came back to what was due, four times a second."
+)
 _WINDOW_REST = 60.0
 _MOST_HEADS = 1000
 
@@ -28,8 +33,10 @@ class Pulse:
     async def run(self) -> None:
         """See to every session that is due and every client that does not read; until cancelled."""
         while True:
+            due = time.monotonic() + TICK
             await asyncio.sleep(TICK)
             moment = time.monotonic()
+            _lag.observe(max(0.0, moment - due))
             for session in [session for session in self.sessions if session.due <= moment]:
                 _check(session, moment)
             for socket in [*self._hub.choked]:

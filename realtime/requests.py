@@ -10,11 +10,14 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core import doors
+from structlog.contextvars import bind_contextvars
+
+from core import doors, outcomes
 from core.actor import Actor
 from core.doors import Receives
 from core.errors import AppError, Invalid, RateLimited, Refused
 from core.ids import uuid7
+from core.measuring import OTHER
 from core.shapes import Data
 from realtime import draining, protocol, threads
 from realtime.guard import Guard
@@ -37,6 +40,8 @@ class Requests:
     async def answer(self, actor: Actor, request: Request) -> None:
         """Admit, perform, reply. Returns when that is done, with everything committed."""
         actor = replace(actor, request_id=str(uuid7()), connection_id=self._socket.id)
+        # Whatever is logged on behalf of this request, in whichever thread, names it.
+        bind_contextvars(request_id=actor.request_id)
         declaration = None
         try:
             if request.error is not None:
@@ -45,6 +50,8 @@ class Requests:
             draining.refuse()
             clean = declaration.admit(actor, request.data)
         except AppError as error:
+            if declaration is None:
+                outcomes.refused(OTHER, error)
             self._refuse(request.id, error, declaration)
             return
         perform = _on_loop if declaration.awaits else _in_thread
@@ -57,6 +64,7 @@ class Requests:
         except AppError as error:
             self._refuse(request.id, await _recorded(declaration, actor, error), declaration)
         except Exception as error:  # noqa: BLE001  a defect; of its text, which may quote a message, nothing is kept
+            outcomes.defects.inc()
             log.error("%s failed: %s", declaration.name, type(error).__name__)
             self._socket.close(CloseCode.DEFECT)
         else:
@@ -79,7 +87,7 @@ async def _recorded(declaration: Receives, actor: Actor, error: AppError) -> App
     """The error to answer with: a refusal that cannot be written down is not answered as one."""
     if isinstance(error, Refused):
         try:
-            await threads.run(doors.record_refusal, actor, declaration.name, error)
+            return await threads.run(doors.recorded, actor, declaration.name, error)
         except AppError as unrecorded:
             return unrecorded
     return error

@@ -10,7 +10,7 @@ from audit.writer import EntryDraft, writer
 from core.actor import Actor
 from core.errors import Invalid
 from core.ids import parse_uuid
-from realtime import streams, threads
+from realtime import streams, threads, wiring
 from realtime.feed import Feed
 from realtime.sockets import Socket, resync_frame
 
@@ -48,6 +48,15 @@ class Resume:
             else:
                 replayed[feed.id] = self.cursors[feed.id]
         return replayed, resyncs
+
+    async def lost(self, actor: Actor, feeds: Iterable[Feed]) -> list[bytes]:
+        """A `resync` for each conversation that the client knows, that is not among `feeds`, and that was destroyed
+        while they were a member: asked for by itself it says so. Raises DatabaseUnavailable."""
+        missing = self.cursors.keys() - {feed.id for feed in feeds}
+        if not missing:
+            return []
+        shredded = await threads.run(wiring.shredded_streams, actor.id, missing)
+        return [resync_frame(stream_id, "shredded") for stream_id in shredded]
 
 
 async def catch_up_with(socket: Socket, cursors: Mapping[UUID, int]) -> None:

@@ -252,6 +252,8 @@ class Session:
             return
         cursors, resyncs = (None, []) if wanted is None else wanted.plan(self.socket.feeds, self._epoch)
         try:
+            if wanted is not None:
+                resyncs += await wanted.lost(ticket.actor, self.socket.feeds)
             await record_replay(ticket.actor, self.socket.feeds, cursors or {})
         except AppError:
             self.socket.close(CloseCode.OVERLOADED)
@@ -264,6 +266,7 @@ class Session:
         if not await self._still_there(actor) or not await self._caught_up(wanted):
             return
         cursors, resyncs = wanted.plan(self.socket.feeds, self._epoch)
+        resyncs += await wanted.lost(actor, self.socket.feeds)
         await record_replay(actor, self.socket.feeds, cursors)
         self.socket.replay(cursors, resyncs)
 

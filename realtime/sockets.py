@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from realtime import protocol
-from realtime.feed import Feed, Veil
+from realtime.feed import Feed, Veil, deliveries
 from realtime.following import AT_HEAD, Follower
 from realtime.mailbox import Flag
 from realtime.wires import Wire
@@ -116,6 +116,7 @@ class Socket(Follower):
                 return False
             frames, self.behind[feed] = feed.after(self, window, cursor, goal)
             self.write(frames)
+            deliveries.n += self.behind[feed] - cursor
         return True
 
     def _goal(self, feed: Feed) -> int:
@@ -175,6 +176,7 @@ class Socket(Follower):
                 break
             hidden = event.veil is not None and self.feeds[feed] > event.veil.about
             self.write(event.veil.frame if event.veil is not None and hidden else event.frame)
+            deliveries.n += 1
             self.behind[feed] = event.seq
             if event.leaver is not None and event.leaver == self.user_id:
                 # Perhaps nobody has announced it.
@@ -188,6 +190,6 @@ class Socket(Follower):
 
 
 def resync_frame(stream_id: UUID, reason: str) -> bytes:
-    """`reason`: unknown_epoch, cursor_above_head or below_floor."""
+    """`reason`: unknown_epoch, cursor_above_head, below_floor or shredded."""
     body: dict[str, Any] = {"type": "resync", "conversationId": stream_id, "reason": reason}
     return protocol.encode(body)

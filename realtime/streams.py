@@ -16,10 +16,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from core import measuring
 from core.errors import Shredded
 from core.ids import uuid7
 from core.time import wire_time
-from encryption.formats import Undecryptable
+from encryption.formats import Undecryptable, blob_epoch
 from encryption.keyring import keyring
 from realtime import rows, wiring
 from realtime.hub import hub
@@ -29,6 +30,8 @@ from realtime.published import Published
 from realtime.rows import EventRow, Span
 
 PAGE = 200
+
+_committed = measuring.counter("stream_events", "Events with a number that were committed, by name.", "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def read(spans: Sequence[tuple[UUID, int, int | None]], limit: int = PAGE) -> li
 def frames(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Each event as it goes over the wire, in the same order.
 
-    One that can no longer be opened keeps its number and says so in its data (`contentError`).
+    One that can no longer be opened, or whose body was removed, keeps its number and says so in its data
+    (`contentError`: undecryptable, shredded or removed).
     """
     about_messages = [event for event in events if event.message_id is not None]
     rendered = iter(wiring.render(about_messages) if about_messages else ())
@@ -126,11 +130,21 @@ def _binding(row: Event | EventRow) -> dict[str, Any]:
     return {"object_id": row.id, "sender_id": row.actor_id, "revision": 0, "kind": "event"}
 
 
+def open_body(row: Event) -> dict[str, Any]:
+    """What was sealed in an event that has a body. Raises Undecryptable, Shredded."""
+    return keyring().open_sealed(row.body or b"", row.stream_id, **_binding(row))
+
+
+def seal_anew(row: Event, data: dict[str, Any]) -> bytes:
+    """Another body for an event that has one, under the key of the old one: it lives as long."""
+    return keyring().seal(row.stream_id, payload=data, epoch=blob_epoch(row.body or b""), **_binding(row))
+
+
 def _open(row: Event) -> dict[str, Any]:
-    if row.body is None:
-        return {"contentError": "undecryptable"}
+    if row.body is None:  # its time was over: the number is left
+        return {"contentError": "removed"}
     try:
-        return keyring().open_sealed(row.body, row.stream_id, **_binding(row))
+        return open_body(row)
     except (Undecryptable, Shredded) as error:
         return {"contentError": "shredded" if isinstance(error, Shredded) else "undecryptable"}
 
@@ -147,6 +161,8 @@ def _frame(row: Event | EventRow, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _publish(events: Sequence[NewEvent], stored: Sequence[EventRow]) -> None:
+    for event in events:
+        _committed.inc(event.kind)
     pairs = zip(events, stored, strict=True)
     hub.publish([Published(row.stream_id, row.seq, _frame(row, event.data or {})) for event, row in pairs])
     pokes.moved({event.stream.id: event.stream.head_seq for event in events})

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from core import measuring
 from core.database import as_unavailable
 from core.errors import DatabaseUnavailable
 
@@ -27,6 +28,11 @@ LONGEST_WAIT = 2.0
 LONGEST_HOLD = 1.0
 """Seconds for which a thread uses the same connection before it takes one anew. Each time it is asked whether it is
 still alive, a trip to the server, which every request would pay for otherwise, and some twice."""
+
+_waited = measuring.histogram(
+    "database_wait_seconds", "How long a request waited for a thread that may use the database."
+)
+_turned_away = measuring.counter("database_refused", "Requests that found no such thread within two seconds.")
 
 # A semaphore belongs to one event loop; a process has more than one only where tests run servers in threads.
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -76,11 +82,15 @@ def _leave(gate: asyncio.Semaphore, call: "asyncio.Future[Any]") -> None:
 async def _enter(gate: asyncio.Semaphore) -> None:
     if not gate.locked():
         await gate.acquire()
+        _waited.observe(0.0)
         return
+    began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST_WAIT):
             await gate.acquire()
+        _waited.observe(time.monotonic() - began)
     except TimeoutError:
+        _turned_away.inc()
         raise DatabaseUnavailable("Too many requests wait for the database.") from None
 
 

@@ -72,6 +72,9 @@ sights: Callable[[UUID], dict[UUID, int]] = not_wired
 deleted_streams: Callable[[Collection[UUID]], Collection[UUID]] = not_wired
 """Which of these conversations no longer exist for anybody. By messaging."""
 
+shredded_streams: Callable[[UUID, Collection[UUID]], Collection[UUID]] = not_wired
+"""User and conversations → those of them that were destroyed while the person was a member. By messaging."""
+
 ending: Callable[[datetime], Sequence[Ending]] = not_wired
 """A moment of the database's clock → the memberships whose end has come by then, and that nobody has ended yet. By
 messaging."""

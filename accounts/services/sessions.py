@@ -126,3 +126,17 @@ def end_session(*, actor: Actor, session_id: UUID) -> None:
         raise NotFound(subject_id=session_id)
     with audit.transaction():
         end_all(mine, Ended.REVOKED, actor=actor)
+
+
+def end_session_of_another(*, actor: Actor, session_id: UUID) -> None:
+    """End somebody's session, whosever it is. One that has ended already stays so.
+
+    Raises NotFound for none, and Forbidden when `actor` may not manage its person; their own session they may end.
+    """
+    session = LoginSession.objects.select_related("user").filter(id=session_id).first()
+    if session is None:
+        raise NotFound(subject_id=session_id)
+    if session.user_id != actor.id:
+        policies.can_manage(actor, session.user)
+    with audit.transaction():
+        end_all(LoginSession.objects.filter(id=session_id), Ended.REVOKED, actor=actor)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
@@ -11,7 +12,7 @@ from accounts import names, passwords, policies
 from accounts.models import RIGHTS_ARE_FOR_STAFF, Ended, LoginSession, Role, User
 from accounts.services.ending import end_all
 from core.actor import Actor
-from core.errors import FieldError, Invalid
+from core.errors import Conflict, FieldError, Invalid
 from core.shapes import camel
 from realtime import announce
 
@@ -103,8 +104,9 @@ def change_authority(
     role: str | None = None,
     is_staff: bool | None = None,
     is_superuser: bool | None = None,
+    groups: Collection[Group] | None = None,
 ) -> User:
-    """Give somebody another role or other rights; None leaves one as it is. Returns the user as stored.
+    """Give somebody another role, other rights or other groups; None leaves one as it is. Returns the user as stored.
 
     Their sessions end: sockets know the role of the person who opened them. A repeat changes nothing. Raises Forbidden
     unless `actor` is a superuser and somebody else, and Invalid for rights without the role staff, and for a bot with a
@@ -115,12 +117,13 @@ def change_authority(
     with audit.transaction():
         user = _locked(user)
         changed = {name: value for name, value in wanted.items() if value is not None and _set(user, name, value)}
-        if changed:
+        regrouped = _regrouped(user, groups)
+        if changed or regrouped:
             _require_clean(user, changed)
             _require_coherent(user, has_password=user.has_usable_password())
             user.sign_outs += 1
             user.save(update_fields=[*changed, "sign_outs"])
-            audit.record("user.updated", actor=actor, object_id=user.id, details=changed)
+            audit.record("user.updated", actor=actor, object_id=user.id, details=changed | regrouped)
             end_all(LoginSession.objects.filter(user=user), Ended.AUTHORITY, actor=actor)
     return user
 
@@ -146,11 +149,13 @@ def disable_user(*, actor: Actor, user: User) -> User:
 def enable_user(*, actor: Actor, user: User) -> User:
     """They can sign in again; sessions that ended stay ended. Returns the user as stored.
 
-    A repeat does nothing. Raises Forbidden when `actor` may not manage them.
+    A repeat does nothing. Raises Forbidden when `actor` may not manage them, Conflict for somebody who was erased.
     """
     policies.can_manage(actor, user)
     with audit.transaction():
         user = _locked(user)
+        if user.erased_at is not None:
+            raise Conflict("They were erased: there is nobody who could sign in.")
         if not user.is_active:
             user.is_active = True
             user.save(update_fields=["is_active"])
@@ -162,6 +167,17 @@ def _locked(user: User) -> User:
     """The row as it is now, kept from others until the end of the transaction. Rows that refer to it may still be
     written: nobody's messages wait for a change of their profile."""
     return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _regrouped(user: User, groups: Collection[Group] | None) -> dict[str, list[str]]:
+    """Put the person into exactly these groups; returns their names if that changed anything."""
+    if groups is None:
+        return {}
+    names = sorted(group.name for group in groups)
+    if names == sorted(user.groups.values_list("name", flat=True)):
+        return {}
+    user.groups.set(groups)
+    return {"groups": names}
 
 
 def _set(user: User, name: str, value: Any) -> bool:

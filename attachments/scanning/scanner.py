@@ -15,6 +15,7 @@ from attachments.scanning.breaker import breaker
 from attachments.scanning.clamd import CONNECT_TIMEOUT, Conversation, Failure, allowance
 from attachments.scanning.verdicts import UNKNOWN, Nonsense, Result, Verdict
 from attachments.scanning.zip64 import Zip64Watch
+from core import measuring
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _UPLOAD_PATIENCE = 120.0
 """Seconds without a byte after which an upload is taken for dead, as clamd does (its ReadTimeout)."""
 
 _places = threading.BoundedSemaphore(AT_ONCE)
+_scans = measuring.counter("scans", "Files that were to be shown to the scanner, by its verdict.", "verdict")
 
 
 class _Abandoned(Exception):
@@ -75,6 +77,11 @@ class Scan:
         that is its own; CLEAN, by no scanner, when ATTACHMENT_SCANNER is none."""
         if not self._wanted:
             return Result(Verdict.CLEAN)
+        result = self._finish()
+        _scans.inc(result.verdict.value)
+        return result
+
+    def _finish(self) -> Result:
         end = time.monotonic() + allowance(self._size)
         self._patience = allowance(self._size)
         self._begin()

@@ -29,7 +29,7 @@ THUMBNAIL_TYPE = "image/webp"
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-site",
     "Cache-Control": "private, no-store",
     "Referrer-Policy": "no-referrer",

@@ -8,6 +8,7 @@ not possible, because the process dies or the storage is away, both are swept an
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,11 +25,18 @@ from attachments.uploading import largest_file, places
 from attachments.uploading.form import Form
 from attachments.uploading.incoming import Incoming
 from attachments.uploading.pipe import Pipe
+from core import measuring
 from core.actor import Actor
 from core.errors import AppError, FieldError, Invalid, RequestTimeout
 from realtime import threads
 
 log = logging.getLogger(__name__)
+
+_uploads = measuring.counter(
+    "uploads", "Files that arrived, by what the scanner said; `failed`: that did not.", "status"
+)
+_bytes = measuring.counter("upload_bytes", "How large they were.")
+_seconds = measuring.histogram("upload_seconds", "From their first byte to their verdict.", buckets=measuring.LONG)
 
 LONGEST_HEAD = 10.0
 """Seconds until the file begins. Before that an upload costs nobody anything but a connection, which is to end soon."""
@@ -91,18 +99,28 @@ async def receive_file(
     """
     head = arriving.form.head
     assert head is not None  # noqa: S101  `begun` ends with one
+    began = time.monotonic()
     pipe = Pipe()
     upload = await threads.run(steps.begin_upload, actor, conversation_id, head.name, head.declared)
     carrying = _in_thread(partial(_carry, upload, pipe))
     try:
         carried = await _carried(pipe, arriving.blocks(upload.most_bytes), carrying)
-        return await threads.run(
+        stored = await threads.run(
             steps.finish_upload, actor, upload, carried, duration_ms=duration_ms, waveform=waveform
         )
+        _count(stored.status, carried.size, began)
+        return stored
     except BaseException:
+        _uploads.inc("failed")
         pipe.abort()
         await _undone(upload, carrying)
         raise
+
+
+def _count(status: str, size: int, began: float) -> None:
+    _uploads.inc(status)
+    _bytes.inc(by=size)
+    _seconds.observe(time.monotonic() - began)
 
 
 async def _carried(pipe: Pipe, blocks: AsyncIterator[bytes], carrying: "asyncio.Future[Carried]") -> Carried:

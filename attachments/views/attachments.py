@@ -95,7 +95,9 @@ class AttachmentView(Route):
         responses={
             204: OpenApiResponse(description="It is gone for everybody."),
             403: OpenApiResponse(description="You can see it, but it was sent, or is somebody else's."),
-            409: OpenApiResponse(description="`conflict`: it has just been sent, or discarded."),
+            409: OpenApiResponse(
+                description="`conflict`: it has just been sent, or discarded. `legal_hold`: it cannot be deleted now."
+            ),
         },
     )
     def delete(self, request: Request, attachment_id: UUID) -> Response:

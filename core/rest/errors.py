@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from core import doors
+from core import doors, measuring, outcomes
 from core.actor import Actor
 from core.database import as_unavailable
 from core.errors import (
@@ -25,6 +25,10 @@ from core.errors import (
     UnsupportedMediaType,
 )
 from core.rest.json import dump
+
+_problems = measuring.counter("http_problems", "Errors that were answered over HTTP, by code.", "code")
+for _code in ("database_unavailable", "audit_unavailable", "key_unavailable", "storage_full"):
+    _problems.inc(_code, by=0)  # There from the beginning: an alert on an increase would not see the first one.
 
 PROBLEM = "application/problem+json"
 DEFECT = 500
@@ -61,6 +65,7 @@ def as_app_error(error: BaseException) -> AppError | None:
 
 def problem(error: AppError, request_id: str) -> HttpResponse:
     """The answer for `error`, with `Retry-After` when a repeat can succeed and a challenge when a sign-in can."""
+    count(error)
     response = HttpResponse(dump(error.as_problem(request_id)), status=error.status, content_type=PROBLEM)
     if error.retry_after_ms is not None:
         response["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
@@ -70,6 +75,13 @@ def problem(error: AppError, request_id: str) -> HttpResponse:
         # Django would log every 503 as a failure of its own: anybody could ring the operator's alarm.
         response._has_been_logged = True  # type: ignore[attr-defined]  # the mark that Django itself sets and reads
     return response
+
+
+def count(error: AppError) -> None:
+    """One more answer by this error."""
+    _problems.inc(error.code)
+    if error.status == DEFECT:
+        outcomes.defects.inc()
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
@@ -90,12 +102,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 
 def recorded(actor: Actor, attempted: str, error: Refused) -> AppError:
-    """`error`, once it stands in the audit log; when it cannot, the error that says so. In a database thread."""
-    try:
-        doors.record_refusal(actor, attempted, error)
-    except AppError as failure:
-        return failure
-    return error
+    """`error`, once it stands in the audit log, or what is to be said instead (`doors.recorded`). In a database
+    thread."""
+    return doors.recorded(actor, attempted, error)
 
 
 def request_id_of(request: HttpRequest) -> str:

@@ -118,7 +118,7 @@ def _mentions(actor: Actor) -> Pages:
 
 
 def _reports(actor: Actor) -> Pages:
-    for page in in_pages(Report.objects.filter(reporter=actor.id).select_related("message")):
+    for page in in_pages(Report.objects.filter(reporter=actor.id)):
         yield [
             {
                 "id": report.id,

@@ -1,7 +1,8 @@
 from messaging.models.conversation import Conversation, RoomWord
 from messaging.models.membership import Membership, WatermarkMove
 from messaging.models.message import Mention, Message, MessageEdit, Reaction
-from messaging.models.report import Report
+from messaging.models.removal import RemovedMessage
+from messaging.models.report import Report, ReportAction, ReportNote
 
 __all__ = [
     "Conversation",
@@ -10,7 +11,10 @@ __all__ = [
     "Message",
     "MessageEdit",
     "Reaction",
+    "RemovedMessage",
     "Report",
+    "ReportAction",
+    "ReportNote",
     "RoomWord",
     "WatermarkMove",
 ]

@@ -61,6 +61,9 @@ class Conversation(models.Model):
 
     `details` are the name, description and tags, sealed under the conversation's own key (`messaging.details`), so that
     they are destroyed with it. `out_of_office_at` is when the provider's absence was last said.
+
+    One whose keys were destroyed (`shredded_at`) is deleted too. `has_leftovers` tells that something of it was removed
+    and what depends on that has not been looked through since (`messaging.removal.leftovers`).
     """
 
     stream = models.OneToOneField("realtime.Stream", models.PROTECT, primary_key=True, db_column="id")
@@ -84,8 +87,18 @@ class Conversation(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
     )
 
+    shredded_at = models.DateTimeField(null=True)
+    has_leftovers = models.BooleanField(db_default=False)
+
     class Meta:
-        permissions = [("moderate_conversation", "Can moderate conversations they are no member of")]
+        permissions = [
+            ("moderate_conversation", "Can moderate conversations they are no member of"),
+            ("shred_conversation", "Can destroy a conversation and its keys"),
+        ]
+        indexes = [
+            models.Index(fields=["stream"], condition=Q(has_leftovers=True), name="conversations_with_leftovers"),
+            models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="deleted_conversations"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["patient", "provider"], condition=Q(deleted_at=None), name="one_clinical_conversation_per_pair"
@@ -109,6 +122,10 @@ class Conversation(models.Model):
             models.CheckConstraint(
                 condition=Q(deleted_at=None, deleted_by=None) | Q(deleted_at__isnull=False, deleted_by__isnull=False),
                 name="deleted_conversation_was_deleted_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(shredded_at=None) | Q(deleted_at__isnull=False, details=None),
+                name="shredded_conversation_is_deleted",
             ),
         ]
 

@@ -32,6 +32,9 @@ class Message(UUIDModel):
     in the same conversation is the same message. One that has expired (`expires_at`) is as good as deleted from that
     moment on; a job makes it so.
 
+    What it answers (`reply_to`, `thread_root`) may have been removed before it is: no constraint looks for whoever
+    refers to a message that goes, which without an index would be a walk through the table each time.
+
     `mentions_some`, `has_thread`, `has_reactions` and `has_files` tell that there have been rows about it elsewhere:
     most messages have none, and a page of them needs not ask. Which files were sent with it, and what they were called
     then, is part of the sealed body.
@@ -46,8 +49,12 @@ class Message(UUIDModel):
     type = models.CharField(max_length=8, choices=Type, default=Type.TEXT)
     format = models.CharField(max_length=8, choices=Format, default=Format.PLAIN)
     priority = models.CharField(max_length=8, choices=Priority, default=Priority.NORMAL)
-    reply_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", db_index=False)
-    thread_root = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", db_index=False)
+    reply_to = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    thread_root = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     patient_record = models.ForeignKey(
         "accounts.PatientRecord", models.PROTECT, null=True, related_name="+", db_index=False
     )

@@ -9,6 +9,7 @@ from core.time import now
 from messaging.models import Message, MessageEdit
 from messaging.querysets.messages import visible_messages
 from messaging.rows import MESSAGE_FIELDS, MessageRow
+from retention.holds import not_held
 
 
 def thread_page(user_id: UUID, root_id: UUID, before: int | None, after: int | None, most: int) -> list[MessageRow]:
@@ -38,8 +39,9 @@ def edits_of(message_id: UUID, after: int | None, most: int) -> list[MessageEdit
 
 
 def due_to_expire(most: int) -> list[tuple[UUID, UUID]]:
-    """(conversation, message) of what has expired and still has its text, the longest expired first."""
-    due = Message.objects.filter(expires_at__lte=now(), deleted_at=None).order_by("expires_at")
+    """(conversation, message) of what has expired, still has its text and is not held, the longest expired first."""
+    due = Message.objects.filter(not_held("conversation_id"), expires_at__lte=now(), deleted_at=None)
+    due = due.order_by("expires_at")
     return list(due.values_list("conversation_id", "id")[:most])
 
 

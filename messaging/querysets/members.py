@@ -208,7 +208,7 @@ def has_owner_besides(membership: Membership) -> bool:
 
 def due_stays(most: int) -> list[tuple[UUID, UUID]]:
     """(conversation, user) of stays whose end has come and is not written down, the longest due first."""
-    due = Membership.objects.filter(left_seq=None, until__lte=Now()).order_by("until")
+    due = Membership.objects.filter(left_seq=None, until__lte=Now(), conversation__shredded_at=None).order_by("until")
     return list(due.values_list("conversation_id", "user_id")[:most])
 
 

@@ -8,6 +8,7 @@ from messaging.rendering.messages import (
     missing_message,
     personal_message,
     preview,
+    removed_message,
     veiled,
     with_preview,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "preview",
     "progress_times",
     "receipt_out",
+    "removed_message",
     "veiled",
     "with_preview",
 ]

@@ -16,6 +16,7 @@ from core.errors import Shredded
 from core.time import wire_time
 from encryption.formats import Undecryptable
 from messaging.bodies import Body, open_body
+from messaging.models import RemovedMessage
 from messaging.rendering.progress import progress
 from messaging.rows import NO_EXTRAS, Extras, MessageRow, Sight
 from realtime.models import Event
@@ -99,9 +100,21 @@ def veiled(message: Wire) -> Wire:
     return {**place, **nothing, "status": "sent", "isEdited": False, "isDeleted": True, "isPinned": False}
 
 
+def removed_message(event: Event, place: RemovedMessage) -> Wire:
+    """The Message of an event whose message was removed: a tombstone at its place."""
+    return event_message(
+        _unknown(event)._replace(seq=place.seq, sender_id=place.sender_id, deleted_at=event.created_at)
+    )
+
+
 def missing_message(event: Event) -> Wire:
-    """The Message of an event whose message cannot be found: what the event itself tells of it, and `contentError`."""
-    unknown = MessageRow(
+    """The Message of an event whose message cannot be found, which nobody removed who may: what the event itself tells
+    of it, and `contentError`."""
+    return event_message(_unknown(event))
+
+
+def _unknown(event: Event) -> MessageRow:
+    return MessageRow(
         id=event.message_id or UUID(int=0),
         conversation_id=event.stream_id,
         seq=event.seq,
@@ -113,7 +126,6 @@ def missing_message(event: Event) -> Wire:
         body=b"",
         created_at=event.created_at,
     )
-    return event_message(unknown)
 
 
 def personal_message(row: MessageRow, user_id: UUID, seen: Sight, extras: Extras = NO_EXTRAS) -> Wire:
@@ -128,8 +140,12 @@ def personal_message(row: MessageRow, user_id: UUID, seen: Sight, extras: Extras
 
 def with_preview(wire: Wire, row: MessageRow, first_seq: int) -> Wire:
     """The same Message with a preview of what it quotes, if the reader may see that; `wire` itself stays as it is."""
+    if "replyTo" not in wire:
+        return wire
     quoted = row.quoted()
-    if quoted is None or "replyTo" not in wire or wire["replyTo"]["seq"] < first_seq:
+    if quoted is None:  # removed: whoever could see it may know that it is gone, and whoever could not learns no more
+        return {**wire, "replyTo": {**wire["replyTo"], "preview": None}}
+    if wire["replyTo"]["seq"] < first_seq:
         return wire
     return {**wire, "replyTo": {**wire["replyTo"], "preview": preview(quoted)}}
 

@@ -31,8 +31,8 @@ _WHICH_TYPE = (
 
 class ReplyToOut(Shape):
     id = serializers.UUIDField()
-    seq = serializers.IntegerField()
-    sender_id = serializers.UUIDField()
+    seq = serializers.IntegerField(allow_null=True, help_text="Null when the quoted message has been removed.")
+    sender_id = serializers.UUIDField(allow_null=True, help_text="The same.")
     preview = serializers.CharField(
         required=False, allow_null=True, help_text="Only for who may see the quoted message; null when it is gone."
     )

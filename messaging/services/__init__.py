@@ -41,6 +41,7 @@ from messaging.services.receipts import (
     read_receipts,
 )
 from messaging.services.reporting import evidence_of, report_message
+from messaging.services.shredding import shred_conversation
 from messaging.services.system import ensure_clinical_conversation, post_system_message, send_system_message
 from messaging.services.threads import read_thread
 
@@ -86,6 +87,7 @@ __all__ = [
     "send_message",
     "send_system_message",
     "show_typing",
+    "shred_conversation",
     "unpin_message",
     "update_conversation",
     "update_member",

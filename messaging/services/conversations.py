@@ -18,6 +18,7 @@ from messaging.opening import Opening, RoomOpening
 from messaging.policies import Removal
 from messaging.services import changing
 from realtime import announce, streams
+from retention.holds import require_not_held
 
 # Losing a race means that the conversation is there now; losing it again, that it was deleted in between.
 _ATTEMPTS = 3
@@ -78,9 +79,11 @@ def delete_conversation(*, actor: Actor, subject: Removal) -> None:
     """Take the conversation away from everybody; its rows stay until retention removes them.
 
     From the commit on it does not exist for anybody, members included. A second deletion finds nothing to delete.
+    Raises LegalHold while it must be kept.
     """
     with audit.transaction():
         streams.lock([subject.conversation.id])
+        require_not_held(subject.conversation.id)
         close(actor, subject.conversation.id)
 
 

@@ -27,6 +27,7 @@ from messaging.sanitizer import sanitize_caption, sanitize_content
 from messaging.services.holding import hold, require_living
 from realtime import announce, streams
 from realtime.models import Stream
+from retention.holds import require_not_held
 
 
 async def send_message(
@@ -110,7 +111,8 @@ def edit_message(*, actor: Actor, subject: MessageRow, content: str) -> MessageR
 
 def delete_message(*, actor: Actor, subject: MessageRow) -> MessageRow:
     """Delete a message: its text is overwritten, what it said before edits, its mentions, reactions and files go, its
-    number stays. A repeat changes nothing. Raises Forbidden unless the actor sent it or leads the room."""
+    number stays. A repeat changes nothing. Raises Forbidden unless the actor sent it or leads the room, LegalHold while
+    it must be kept."""
     with audit.transaction():
         stream, row, seat = hold(actor, subject)
         policies.can_delete_message(row, actor.id, seat)
@@ -119,7 +121,8 @@ def delete_message(*, actor: Actor, subject: MessageRow) -> MessageRow:
 
 def erase(actor: Actor, stream: Stream, row: MessageRow) -> MessageRow:
     """Make a tombstone of a message of this locked stream, inside the transaction that is open. One that has expired
-    has been gone since then."""
+    has been gone since then. Raises LegalHold while its conversation is held, whoever asks."""
+    require_not_held(row.conversation_id)
     moment = row.expires_at if row.is_gone else now()
     gone = row._replace(body=b"", revision=row.revision + 1, deleted_at=moment, pinned_at=None, mentions_all=False)
     _update(gone, deleted_at=gone.deleted_at, deleted_by=actor.id, pinned_at=None, pinned_by=None, mentions_all=False)

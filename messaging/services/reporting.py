@@ -35,7 +35,14 @@ def report_message(
             return known, False
         require_living(row)
         around = _around(actor, row) if context else []
-        report = Report(id=uuid7(), message_id=row.id, reporter_id=actor.id, reason=reason)
+        report = Report(
+            id=uuid7(),
+            message_id=row.id,
+            conversation_id=row.conversation_id,
+            author_id=row.sender_id,
+            reporter_id=actor.id,
+            reason=reason,
+        )
         report.evidence = _sealed(report, row, around, sanitize_content(note) if note.strip() else "")
         report.save(force_insert=True)
         audit.record(
@@ -56,7 +63,7 @@ def evidence_of(report: Report) -> dict[str, Any]:
     """
     return keyring().open_sealed(
         report.evidence,
-        report.message.conversation_id,
+        report.conversation_id,
         object_id=report.id,
         sender_id=report.reporter_id,
         revision=0,

@@ -24,7 +24,8 @@ const time = (moment) => element("time", { dateTime: moment }, when.format(new D
 function quoteOf(store, { id, seq, senderId, preview }) {
   const known = store.open.find(id);
   const text = known ? textOf(known) : preview ?? (preview === null ? "Message deleted" : "An earlier message");
-  return { seq, name: known ? senderOf(store, known) : store.name(senderId), text };
+  const name = known ? senderOf(store, known) : senderId && store.name(senderId); // removed: nobody knows whose it was
+  return { seq, name: name ?? "Somebody", text };
 }
 
 function reactionOf(store, { emoji, count, userIds }) {

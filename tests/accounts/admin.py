@@ -30,8 +30,8 @@ class Admin:
         assert token, page
         return self._client.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
 
-    def sign_in(self, username: str, password: str = PASSWORD) -> httpx.Response:
-        return self.post("/admin/login/", username=username, password=password, next="/admin/")
+    def sign_in(self, username: str, password: str = PASSWORD, code: str = "") -> httpx.Response:
+        return self.post("/admin/login/", username=username, password=password, code=code, next="/admin/")
 
     def choose(self, action: str, *people: User, everybody: bool = False) -> httpx.Response:
         """Start an action for these people, or for everybody in the list."""

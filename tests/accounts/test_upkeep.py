@@ -8,10 +8,10 @@ from django.core import checks
 from pytest_django import Settings
 
 from accounts import services, validators
-from accounts.jobs import forget_refresh_tokens
 from accounts.models import LoginSession, RefreshToken
 from core.actor import SYSTEM
 from core.jobs import jobs
+from core.retention import keep_up
 from core.time import now
 from realtime import wiring
 from tests.people import Person, sign_in
@@ -27,10 +27,10 @@ def test_tokens_of_sessions_that_ended_a_day_ago_are_forgotten(doc1: Person, pat
     LoginSession.objects.filter(user=doc1.id).update(revoked_at=moment - timedelta(hours=25), reason="logout")
     LoginSession.objects.filter(id=fresh.session_id).update(revoked_at=moment - timedelta(hours=23))
     LoginSession.objects.filter(user=pat1.id).update(expires_at=moment - timedelta(hours=25))
-    forget_refresh_tokens()
+    keep_up("accounts.refresh_tokens")
     assert {token.session.id for token in RefreshToken.objects.all()} == {fresh.session_id, untouched.session_id}
     assert LoginSession.objects.count() == 4
-    forget_refresh_tokens()
+    keep_up("accounts.refresh_tokens")
     assert RefreshToken.objects.count() == 2
 
 

@@ -135,7 +135,7 @@ def test_it_is_data_for_every_browser(patient: httpx.Client, url: str) -> None:
     headers = open_link(patient, url).headers
     assert headers["content-type"] == "application/octet-stream"
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
     assert headers["cross-origin-resource-policy"] == "same-site"
     assert headers["cache-control"] == "private, no-store"
     assert headers["referrer-policy"] == "no-referrer"
@@ -177,7 +177,7 @@ def test_only_what_cannot_run_is_shown_in_place(
         answer = open_link(patient, url)
         assert answer.headers["content-type"] == served
         assert answer.headers["content-disposition"].split(";")[0] == disposed
-        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 @pytest.mark.no_database

@@ -12,10 +12,12 @@ from attachments import sweeping
 from attachments.models import Attachment, Status
 from attachments.storage import StorageUnavailable, object_store
 from attachments.storage.local import LocalStore
-from attachments.sweeping import discard_unclaimed, give_up_uploads, remove_gone
+from attachments.sweeping import give_up_uploads, remove_gone
 from core.actor import SYSTEM_ID
 from core.jobs import jobs
+from core.retention import keep_up
 from core.time import now
+from retention import schedules
 from tests.attachments.filing import Shelf, picture, row_of, take_back, uploaded
 from tests.messaging.talking import API, Json, entries, send
 
@@ -29,9 +31,14 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     """`later(hours=2)`: the sweeps think that it is so much later."""
 
     def pass_by(**time: float) -> None:
-        monkeypatch.setattr(sweeping, "now", lambda: now() + timedelta(**time))
+        for module in (sweeping, schedules):
+            monkeypatch.setattr(module, "now", lambda: now() + timedelta(**time))
 
     return pass_by
+
+
+def discard_unclaimed() -> None:
+    keep_up("attachments.unsent")
 
 
 def sweep() -> None:

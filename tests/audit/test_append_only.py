@@ -49,7 +49,9 @@ def test_rows_are_neither_changed_nor_taken_away(role: str, table: str, what: st
     """T105: the server's role has no right to, the owner meets the trigger."""
     before = rows()
     statement = FORBIDDEN[what].format(table=table, column=KEYS[table])
-    words = "permission denied" if role == "default" else "only appended to"
+    # Details may be deleted when they are old enough: there the trigger answers the server's role as well.
+    refused = role == "default" and (table, what) != ("audit_detail", "delete")
+    words = "permission denied" if refused else "only appended to"
     with pytest.raises(ProgrammingError, match=words):
         run(role, statement)
     assert rows() == before

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
-APPEND_ONLY = {"audit_entry", "audit_seal", "audit_detail"}
+APPEND_ONLY = {"audit_entry", "audit_seal", "vault_shred"}
 
 
 def rights(table: str) -> list[str]:
@@ -38,11 +38,16 @@ def new_table() -> Iterator[str]:
 
 def test_the_server_may_only_append_to_the_log_and_reads_and_writes_everything_else() -> None:
     """T105."""
-    tables = set(connection.introspection.table_names()) - {"django_migrations", "audit_burst"}
+    tables = set(connection.introspection.table_names()) - {"django_migrations", "audit_burst", "audit_detail"}
     assert tables > APPEND_ONLY
     for table in tables:
         expected = ["SELECT", "INSERT"] if table in APPEND_ONLY else ["SELECT", "INSERT", "UPDATE", "DELETE"]
         assert rights(table) == expected, table
+
+
+def test_details_may_be_deleted_and_the_database_sees_to_when() -> None:
+    """The trigger does (tests/retention): they stay for six years."""
+    assert rights("audit_detail") == ["SELECT", "INSERT", "DELETE"]
 
 
 def test_of_the_counter_of_refusals_the_server_changes_the_number_only() -> None:

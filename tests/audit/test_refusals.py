@@ -11,12 +11,14 @@ from django.test.utils import CaptureQueriesContext
 import audit
 from audit import refusals
 from audit.models import Burst, Detail, Entry
-from audit.refusals import INDIVIDUAL, write_bursts
+from audit.refusals import INDIVIDUAL
 from audit.writer import writer
 from core import doors
 from core.actor import Actor
 from core.errors import AuditUnavailable, Forbidden, NotFound
 from core.ids import uuid7
+from core.retention import keep_up
+from retention import schedules
 from tests.audit.people import somebody
 
 pytestmark = pytest.mark.core
@@ -29,10 +31,15 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     """Moves the time in which refusals are counted."""
 
     def set_it(moment: datetime) -> None:
-        monkeypatch.setattr(refusals, "now", lambda: moment)
+        for module in (refusals, schedules):
+            monkeypatch.setattr(module, "now", lambda: moment)
 
     set_it(NOON)
     return set_it
+
+
+def write_bursts() -> None:
+    keep_up("audit.bursts")
 
 
 def refuse(actor: Actor, times: int = 1) -> None:

@@ -3,18 +3,24 @@
 import asyncio
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from django.db import connection
 
 from config import logs
+from core import doors
 from realtime import draining
 from tests.live import Server
-from tests.people import Person
+from tests.people import Person, open_clinical
 from tests.sockets import connect, raw_frame, send_raw
 
 CANARY = "canary-7f3a"
@@ -24,9 +30,11 @@ CANARY = "canary-7f3a"
 def as_configured() -> Iterator[logging.Logger]:
     """The root logger, which the test may configure; put back afterwards."""
     root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
+    handlers, level = root.handlers[:], root.level
+    hooks = threading.excepthook, sys.unraisablehook
     yield root
-    root.handlers, threading.excepthook = handlers, hook
+    root.handlers = handlers
+    threading.excepthook, sys.unraisablehook = hooks
     root.setLevel(level)
 
 
@@ -147,6 +155,68 @@ def test_a_query_is_not_logged_with_its_parameters(lines: list[dict[str, Any]]) 
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s", [CANARY])
     assert CANARY not in json.dumps(lines)
+
+
+@pytest.mark.core
+def test_what_a_socket_asked_is_logged_with_its_request(
+    server: Server, pat1: Person, doc1: Person, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect in whichever thread names the request, of which the audit log knows who made it; and nothing else."""
+    conversation = open_clinical(pat1, doc1)
+
+    def fail(**_: object) -> None:
+        raise KeyError(CANARY)
+
+    read = doors.receives["message:read"]
+    monkeypatch.setitem(doors.receives, "message:read", copy(read))
+    object.__setattr__(doors.receives["message:read"], "service", fail)
+    with connect(server, doc1.token) as client:
+        client.send({"id": CANARY, "event": "message:read", "data": {"conversationId": conversation, "seq": 1}})
+        assert client.closed_with() == 1011
+    [line] = [line for line in lines if line["logger"] == "realtime.requests"]
+    assert line["event"] == "message:read failed: KeyError"
+    assert UUID(line["request_id"]).version == 7
+    assert CANARY not in json.dumps(lines)
+    assert conversation not in json.dumps(lines)
+
+
+@pytest.mark.no_database
+def test_an_error_that_nobody_can_catch_is_logged_without_its_words(lines: list[dict[str, Any]]) -> None:
+    class Ending:
+        def __del__(self) -> None:
+            raise ValueError(CANARY)
+
+    Ending()
+    assert [(line["event"], line["error"]) for line in lines] == [("an error that nobody can catch", "ValueError")]
+    assert CANARY not in json.dumps(lines)
+
+
+@pytest.mark.no_database
+def test_only_figures_are_taken_from_what_is_added_to_a_line(lines: list[dict[str, Any]]) -> None:
+    logging.getLogger("parley.test").info("figures", extra={"figures": {"deliveries": 3}, "body": CANARY})
+    [line] = lines
+    assert line["figures"] == {"deliveries": 3}
+    assert CANARY not in json.dumps(line)
+
+
+@pytest.mark.no_database
+@pytest.mark.parametrize(
+    ("settings", "is_json"),
+    [
+        ({}, True),
+        ({"DEBUG": "true"}, False),
+        ({"DEBUG": "true", "LOG_FORMAT": "json"}, True),
+        ({"LOG_FORMAT": "console"}, False),
+    ],
+)
+def test_the_format_is_json_but_for_those_who_want_lines(settings: dict[str, str], is_json: bool) -> None:
+    code = "import logging; from config import settings; logging.warning('it works')"
+    environment = {name: value for name, value in os.environ.items() if name not in {"DEBUG", "LOG_FORMAT"}}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=environment | settings, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "it works" in shown.stderr
+    assert shown.stderr.startswith("{") is is_json
 
 
 @pytest.mark.no_database

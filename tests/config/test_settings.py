@@ -215,6 +215,7 @@ def deploy_check(**changes: str | None) -> str:
         ({"SECRET_KEY": "only-a-few-characters"}, "parley.E006"),
         ({"SECRET_KEY": "abc" * 20}, "parley.E006"),
         ({}, "parley.E007"),
+        ({}, "accounts.E002"),
         ({"ATTACHMENT_SCANNER": "clamd", "CLAMD_URL": "tcp://127.0.0.1:1"}, "parley.W008"),
         ({"ATTACHMENT_SCANNER": "clamd", "CLAMD_URL": "tcp://clamd.invalid:3310"}, "parley.W013"),
     ],
@@ -231,6 +232,7 @@ def test_a_sound_production_has_nothing_to_fear(reset: Reset, session_clamd: Cla
         "DATABASE_URL": os.environ["DATABASE_URL"],
         "REDIS_URL": "rediss://cache.invalid/0",
         "TRUSTED_PROXIES": "1",
+        "ADMIN_REQUIRE_TOTP": "true",
         "ATTACHMENT_SCANNER": "clamd",
         "CLAMD_URL": session_clamd.url,
     }

@@ -15,6 +15,8 @@ from core import jobs as module
 from core.ids import uuid7
 from core.jobs import Job, enqueue, jobs, run_due, run_loop
 from core.models import Task, TaskState
+from core.retention import keep_up
+from retention import schedules
 
 pytestmark = pytest.mark.core
 
@@ -35,7 +37,8 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     def set_it(moment: datetime) -> None:
-        monkeypatch.setattr(module, "now", lambda: moment)
+        for one in (module, schedules):
+            monkeypatch.setattr(one, "now", lambda: moment)
 
     set_it(NOON)
     return set_it
@@ -310,7 +313,7 @@ def test_ended_tasks_are_forgotten_after_a_while(declare: Declare, set_clock: Se
     ended(TaskState.DONE, 2)
     ended(TaskState.FAILED, 31)
     kept = {ended(TaskState.DONE, 0), ended(TaskState.FAILED, 29), Task.objects.create(name="index").pk}
-    module._tidy()
+    keep_up("core.tasks")
     assert set(Task.objects.values_list("pk", flat=True)) == kept
 
 

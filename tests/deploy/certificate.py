@@ -1,4 +1,4 @@
-"""A certificate for a test: its own authority, made out to localhost, for an hour."""
+"""A certificate for a test: its own authority, made out to localhost, for an hour or as long as the test needs it."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def made_out_to_localhost(folder: Path) -> tuple[Path, Path]:
+def made_out_to_localhost(folder: Path, lasts: timedelta = timedelta(hours=1)) -> tuple[Path, Path]:
     """The files of the certificate and of its key."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
@@ -19,7 +19,7 @@ def made_out_to_localhost(folder: Path) -> tuple[Path, Path]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
+        .not_valid_after(now + lasts)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

@@ -11,7 +11,9 @@ from pytest_django.fixtures import Settings
 from accounts import services as accounts
 from accounts.models import User
 from core.actor import SYSTEM
-from messaging.models import Conversation, Message
+from core.time import now
+from messaging.models import Conversation, Message, Report
+from messaging.services import evidence_of
 from tests.live import Server
 from tests.messaging.talking import answered, contents, entries, page
 from tests.people import client_for
@@ -72,12 +74,27 @@ def test_another_password_is_set_and_nothing_else(settings: Settings) -> None:
     assert len(entries("password.changed")) == len(ROLES)
 
 
+def test_one_report_waits_for_the_moderator() -> None:
+    for _ in range(2):
+        seed("--password", "x")
+        [report] = Report.objects.select_related("author", "reporter")
+        assert (report.author.username, report.reporter.username, report.state) == ("student3", "student1", "open")
+        kept = evidence_of(report)
+        assert "stay at home" in kept["message"]["content"]
+        assert len(kept["context"]) == 4
+    report.delete()
+    Message.objects.filter(id=report.message_id).update(deleted_at=now(), deleted_by=report.author, body=b"")
+    seed("--password", "x")
+    assert not Report.objects.exists()
+
+
 def test_rights() -> None:
     seed("--password", "x")
     moderator, admin = User.objects.get(username="moderator1"), User.objects.get(username="admin")
     assert moderator.is_staff
     assert not moderator.is_superuser
     assert moderator.has_perm("messaging.moderate_conversation")
+    assert [group.name for group in moderator.groups.all()] == ["moderators"]
     assert admin.is_superuser
     others = User.objects.exclude(id=SYSTEM.id).exclude(username__in=["moderator1", "admin"])
     assert not others.filter(is_staff=True).exists()

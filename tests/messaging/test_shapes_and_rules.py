@@ -119,4 +119,3 @@ def test_rules_of_messages(pat1: Person, doc1: Person, c1: str) -> None:
     refuses(message(4, client_message_id=""))
     refuses(message(4, type="smoke"))
     refuses(message(4, deleted_at="2026-01-01T00:00Z", deleted_by=pat1.user))
-    refuses(message(4, reply_to_id=uuid7()))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from tests.everyday import first_stands_for_others
 from tests.live import Server
 from tests.page.browser import Lent, Window, chromium
 from tests.page.cable import Cable, cable_to
@@ -24,12 +25,7 @@ MISSING = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everyday the first test of each file stands for the others: what the file is about, working."""
-    met: set[Path] = set()
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            if item.path in met:
-                item.add_marker(pytest.mark.thorough)
-            met.add(item.path)
+    first_stands_for_others(items, Path(__file__).parent.iterdir())
 
 
 @pytest.fixture(scope="session")

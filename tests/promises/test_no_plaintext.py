@@ -1,4 +1,4 @@
-"""T089: what people say is nowhere but in the answers to those who may read it.
+"""T089, T109: what people say is nowhere but in the answers to those who may read it.
 
 A canary goes through every door that takes text; then everything the server keeps or tells others is searched for it,
 as text, hex, base64, UTF-16 and URL-encoded.

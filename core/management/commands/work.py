@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from core.jobs import run_loop
-from core.process import no_core_dumps
+from core.process import no_core_dumps, require_preconditions
+from core.reporting import reporting
 
 
 class Command(BaseCommand):
@@ -15,6 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         no_core_dumps()
+        require_preconditions()
         stop = threading.Event()
 
         def ask_to_stop(*_: object) -> None:
@@ -24,5 +26,6 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, ask_to_stop)
         signal.signal(signal.SIGINT, ask_to_stop)
         self.stdout.write("Working. Stop with SIGTERM or Ctrl-C.")
-        run_loop(stop)
+        with reporting():
+            run_loop(stop)
         self.stdout.write("Stopped.")

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import audit
@@ -17,10 +17,11 @@ from accounts import passwords
 from accounts.models import User
 from accounts.services import create_user
 from core.actor import SYSTEM, Actor
-from core.errors import IdempotencyConflict, Refused, TokenRevoked
+from core.errors import Gone, IdempotencyConflict, Refused, TokenRevoked
 from messaging import querysets, services
-from messaging.demo import PEOPLE, ROOMS, TALKS, Person, Room, Talk
+from messaging.demo import COMPLAINTS, PEOPLE, ROOMS, TALKS, Complaint, Person, Room, Talk
 from messaging.details import open_details
+from messaging.models import Message
 from messaging.opening import can_open, find_opening
 
 _MOST_ROOMS = 200
@@ -41,8 +42,12 @@ class Command(BaseCommand):
         # Somebody may have disabled one of them to see what happens; the others talk all the same.
         talks = [talk for talk in TALKS if people[talk.one].is_active and people[talk.other].is_active]
         lines = {_open(talk, people): talk.lines for talk in talks}
-        lines |= {_open_room(room, people): room.lines for room in ROOMS if people[room.owner].is_active}
+        rooms = {room.name: _open_room(room, people) for room in ROOMS if people[room.owner].is_active}
+        lines |= {rooms[room.name]: room.lines for room in ROOMS if room.name in rooms}
         asyncio.run(_talk(lines, people))
+        for complaint in COMPLAINTS:
+            if complaint.room in rooms:
+                _complain(complaint, rooms[complaint.room], people)
         self.stdout.write(_as_json(people) if options["json"] else _as_text(people, password))
 
 
@@ -75,6 +80,7 @@ def _create(person: Person, password: str) -> User:
         )
         rights = Permission.objects.filter(content_type__app_label="messaging", codename__in=person.rights)
         user.user_permissions.set(rights)
+        user.groups.set(Group.objects.filter(name__in=person.groups))
         audit.record("demo.seeded", actor=SYSTEM, object_id=user.id)
     return user
 
@@ -102,6 +108,23 @@ def _open_room(room: Room, people: Mapping[str, User]) -> UUID:
     can_open(owner, opening)
     conversation_id, _ = services.create_conversation(actor=owner, subject=opening)
     return conversation_id
+
+
+def _complain(complaint: Complaint, room_id: UUID, people: Mapping[str, User]) -> None:
+    """Report a line, once: a repeat finds the report that is there."""
+    reporter = _actor(people[complaint.reporter])
+    line = Message.objects.filter(conversation=room_id, client_message_id=f"demo-{complaint.line}").only("id").first()
+    if line is None:
+        return
+    # Whoever has left meanwhile, or whose line was deleted before anybody reported it, has nothing to complain of.
+    with suppress(Gone, Refused):
+        services.report_message(
+            actor=reporter,
+            subject=querysets.visible_message(reporter.id, line.id),
+            reason=complaint.reason,
+            note=complaint.note,
+            context=True,
+        )
 
 
 async def _talk(lines: Mapping[UUID, Sequence[tuple[str, str]]], people: Mapping[str, User]) -> None:

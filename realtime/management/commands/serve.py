@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresConnection
 from django.utils.module_loading import import_string
 
-from core.process import no_core_dumps
-from encryption.keyring import keyring
+from core.process import no_core_dumps, require_preconditions
+from core.reporting import reporting
 from realtime.server import Server, configuration
 from realtime.supervisor import Supervisor, WorkersFailed, tied
 
@@ -41,7 +40,7 @@ class Command(BaseCommand):
         # A dump of this process's memory would hold the keys.
         no_core_dumps()
         _refuse_impossible(workers)
-        _make_sure_of_keys()
+        require_preconditions()
         if inherited is not None:
             with socket.socket(fileno=inherited[0]) as listener:
                 listener.set_inheritable(False)
@@ -62,7 +61,9 @@ class Command(BaseCommand):
 
 def _serve(listener: socket.socket, ready: Callable[[], None]) -> None:
     host, port = listener.getsockname()[:2]
-    Server(configuration(import_string(settings.ASGI_APPLICATION), host, port), ready).run([listener])
+    application = import_string(settings.ASGI_APPLICATION)
+    with reporting():
+        Server(configuration(application, host, port), ready).run([listener])
 
 
 def _supervise(listener: socket.socket, workers: int, ready: Callable[[], None]) -> None:
@@ -83,16 +84,6 @@ def _refuse_impossible(workers: int) -> None:
             "Without them each process would count failed sign-ins for itself, and hear late of messages and of "
             "sessions that were ended."
         )
-
-
-def _make_sure_of_keys() -> None:
-    """The organisation's keys are made before the first request, not inside somebody's transaction."""
-    try:
-        keyring().ensure_organisation_keys()
-    except (DatabaseError, ObjectDoesNotExist) as error:
-        raise CommandError(f"The database is not ready ({type(error).__name__}): has `migrate` been run?") from error
-    finally:
-        connection.close()
 
 
 def _listener(host: str, port: int) -> socket.socket:
