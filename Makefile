@@ -103,21 +103,22 @@ run: install
 PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 side-by-side = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
-# Tracing every line almost doubles the processor time of a test. So everyday the core alone is traced, which has to
-# reach the 90 % by itself, nothing is broken on purpose for minutes (tests/faults), and a rule that holds for many
-# stores or cases is asked of a few (the mark `thorough`). Continuous integration traces everything, breaks everything
-# and asks all: ALL=1.
+# Tracing every line almost doubles the processor time of a test. So everyday nothing is traced, nothing is broken on
+# purpose for minutes (tests/faults), and a rule that holds for many stores or cases is asked of a few (the mark
+# `thorough`). Continuous integration traces everything, which has to reach 90 %, breaks everything and asks all: ALL=1.
 ALL ?=
-traced = -m coverage run
-on-both-servers = $(if $(ALL),$(traced) -m pytest,-m pytest --ignore tests/faults -m 'not thorough')
+pytest = $(if $(ALL),-m coverage run) -m pytest $(side-by-side)
+on-both-servers = $(if $(ALL),,--ignore tests/faults -m 'not thorough')
 of-the-core = -m $(if $(ALL),core,'core and not thorough')
 
 test: install-dev lint
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
-	$(PY) $(on-both-servers) $(side-by-side)
-	PARLEY_TEST_BACKEND=embedded $(PY) $(traced) -m pytest $(side-by-side) $(of-the-core)
+	$(PY) $(pytest) $(on-both-servers)
+	PARLEY_TEST_BACKEND=embedded $(PY) $(pytest) $(of-the-core)
+ifneq ($(ALL),)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
+endif
 
 lint: lint-style lint-types lint-imports lint-migrations
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 from accounts import services
 from accounts.admin_forms import CountingLoginForm, OwnPasswordChange, PersonForm, actor_of_admin
@@ -56,6 +56,7 @@ _GRANTED = (*_AUTHORITY, "groups")
 _FILTERS = frozenset({"role__exact", "is_active__exact", "is_staff__exact"})
 _NEW = ("username", "password", "display_name", "email", "time_zone", "language")
 _ASKED = {"disable": "Disable", "enable": "Enable", "remove_app": "Remove the authenticator app of"}
+_READ_LOG = "audit.view_entry"
 _MOST_AT_ONCE = 500
 _MOST_SHOWN = 50
 
@@ -96,21 +97,41 @@ class PeopleAdmin(_UserAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if any(parse_uuid(chosen) is None for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME)):
             raise SuspiciousOperation("Somebody was chosen who cannot exist.")
-        response = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, {"title": "People", **(extra_context or {})})
         _record_view(request)
         return response
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
+        # One button: what the other two of Django's lead to is a click away.
+        extra = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
         try:
-            response = super().changeform_view(request, object_id, form_url, extra_context)
+            response = super().changeform_view(request, object_id, form_url, extra)
         except AppError as error:
             self._tell(request, error)
             return HttpResponseRedirect(request.path)
-        if object_id and request.method == "GET":
+        # What was sent and refused comes back as a page about the person, too.
+        if object_id and isinstance(response, TemplateResponse):
             _record_view(request, self.get_object(request, object_id))
         return response
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Under their login name: Django calls them by what stands in logs, which is an id."""
+        person: User | None = context.get("original")
+        said = {"title": "A new person" if person is None else person.username, "subtitle": None}
+        may_follow = cast(User, request.user).has_perm(_READ_LOG)
+        open_fields = set(self.get_fields(request, person)) - set(self.get_readonly_fields(request, person))
+        may = {"may_follow": may_follow, "show_save": bool(open_fields)}
+        return super().render_change_form(request, {**context, **said, **may}, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        self.message_user(request, f"Added {obj.username}.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:accounts_user_change", args=[obj.pk]))
+
+    def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
+        self.message_user(request, f"What {obj.username} may do was changed.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:accounts_user_changelist"))
 
     # ---- What can be done ----------------------------------------------------------------------------------------
 

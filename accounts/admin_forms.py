@@ -12,15 +12,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 import audit
-from accounts import limiting, passwords, services
+from accounts import limiting, passwords, services, totp
 from accounts.authentication import address_of
 from accounts.models import Role, User
 from accounts.services.signing_in import actor_of
 from core.actor import SYSTEM, SYSTEM_ID, Actor
 from core.errors import AppError, Invalid, RateLimited
 from core.rest.errors import request_id_of
-
-LONGEST_CODE = 64
 
 if TYPE_CHECKING:
     _UserForm = forms.ModelForm[User]
@@ -52,7 +50,7 @@ class CountingLoginForm(AdminAuthenticationForm):
     code = forms.CharField(
         label="Code",
         required=False,
-        max_length=LONGEST_CODE,
+        max_length=totp.LONGEST_TYPED,
         widget=CodeInput,
         help_text="Of your authenticator app, or a recovery code. Leave it empty if you have not set one up.",
     )

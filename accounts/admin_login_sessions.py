@@ -9,13 +9,13 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from accounts import services
 from accounts.admin_forms import actor_of_admin
 from accounts.models import LoginSession, User
-from audit.admin_base import LookingAdmin
+from audit.admin_base import LookingAdmin, unless_sent
 from core import doors
 from core.errors import AppError, Refused
 from core.ids import parse_uuid
@@ -90,8 +90,9 @@ class LoginSessionAdmin(LookingAdmin):
         """End this session: its tokens open nothing any more, and its sockets close."""
         if not cast(User, request.user).has_perm(END):
             raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        page = reverse("admin:accounts_loginsession_change", args=[session_id])
+        if (elsewhere := unless_sent(request, page)) is not None:
+            return elsewhere
         actor = actor_of_admin(request)
         try:
             services.end_session_of_another(actor=actor, session_id=session_id)

@@ -20,7 +20,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp import login as note_device
 
 from accounts import services, totp
-from accounts.admin_forms import LONGEST_CODE, CodeInput, actor_of_admin
+from accounts.admin_forms import CodeInput, actor_of_admin
 from accounts.models import TotpDevice, User
 from core.errors import AppError
 
@@ -30,7 +30,7 @@ _TEMPLATE = "admin/accounts/second_factor.html"
 class CodeForm(forms.Form):
     """A code of the app, and what it is shown for."""
 
-    code = forms.CharField(label="Code", required=False, max_length=LONGEST_CODE, widget=CodeInput)
+    code = forms.CharField(label="Code", required=False, max_length=totp.LONGEST_TYPED, widget=CodeInput)
 
 
 def ask_for(request: HttpRequest) -> HttpResponse | None:
@@ -59,6 +59,10 @@ def _always_open() -> set[str]:
 def _shown(request: HttpRequest) -> str | None:
     found: str | None = request.session.get(DEVICE_ID_SESSION_KEY)
     return found
+
+
+def _session(request: HttpRequest) -> str:
+    return request.session.session_key or ""
 
 
 def _was_shown(request: HttpRequest, device: TotpDevice) -> bool:
@@ -95,7 +99,7 @@ def _act(request: HttpRequest, action: Any) -> HttpResponse:
 
 
 def _confirm(request: HttpRequest, code: str) -> HttpResponse:
-    device, codes = services.confirm_second_factor(actor=actor_of_admin(request), code=code)
+    device, codes = services.confirm_second_factor(actor=actor_of_admin(request), session=_session(request), code=code)
     request.session.cycle_key()
     note_device(request, device)
     return _page(request, device, codes=codes)
@@ -130,7 +134,7 @@ def _page(
 
 
 def _to_scan(request: HttpRequest) -> dict[str, str]:
-    secret = services.begin_second_factor(actor=actor_of_admin(request)).secret
+    secret = services.begin_second_factor(actor=actor_of_admin(request), session=_session(request)).secret
     shown = totp.picture(totp.address(secret, cast(User, request.user).username))
     return {"picture": mark_safe(shown), "secret": totp.in_groups(secret)}  # noqa: S308  segno's own, of modules alone
 

@@ -156,6 +156,7 @@ class Ended(models.TextChoices):
     DISABLED = "disabled", "the account was disabled"
     AUTHORITY = "authority", "the person's role or rights were changed"
     RESTORED = "restored", "a backup was restored"
+    SECOND_FACTOR = "second_factor", "an authenticator app was set up"
 
 
 class LoginSession(UUIDModel):
@@ -241,7 +242,7 @@ class TotpDevice(UUIDModel, Device):  # type: ignore[misc]  # django-otp has no 
     know. Until `confirmed` it has proved nothing, and is not asked.
 
     `secret` is base32, encrypted at rest. `last_step` is the time step of the last code that was accepted: that one and
-    all before it are used up.
+    all before it are used up. `begun_in` is the session of the admin to which the secret was shown, as a keyed hash.
     """
 
     name = None  # Whose phone it is says the person.
@@ -249,6 +250,7 @@ class TotpDevice(UUIDModel, Device):  # type: ignore[misc]  # django-otp has no 
     confirmed = models.BooleanField(default=False)
     secret = EncryptedTextField[str, str](max_length=32)
     last_step = models.BigIntegerField(default=-1)
+    begun_in = models.BinaryField(max_length=32, default=b"")
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects: ClassVar[models.Manager["TotpDevice"]] = models.Manager()

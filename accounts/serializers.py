@@ -5,6 +5,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from accounts import totp
 from accounts.models import LoginSession, Role, User
 from accounts.passwords import LONGEST
 from accounts.record_numbers import validate_number
@@ -80,6 +81,12 @@ def me_out(user: User) -> dict[str, Any]:
 class TokenIn(Shape):
     username = serializers.CharField(max_length=64)
     password = _password()
+    otp = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=totp.LONGEST_TYPED,
+        help_text="The code of the person's authenticator app, or a recovery code; for staff who have set one up.",
+    )
     cookie = serializers.BooleanField(
         default=False, help_text="For browsers: the refresh token travels only as a cookie that no script can read."
     )

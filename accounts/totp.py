@@ -20,10 +20,14 @@ TOLERANCE = 1
 
 RECOVERY_CODES = 10
 
+LONGEST_TYPED = 64
+"""Of either kind, with whatever gaps somebody types."""
+
 _ISSUER = "Parley"
 _SECRET_BYTES = 20  # What RFC 4226 recommends, the length of SHA-1.
 _RECOVERY_BYTES = 10
 _PURPOSE = "accounts.recovery_code"
+_SETUP = "accounts.totp_setup"
 _CODE = re.compile(r"[0-9]{6}")
 _RECOVERY_CODE = re.compile(r"[A-Z2-7]{16}")
 
@@ -72,6 +76,11 @@ def recovery_hash(code: str) -> bytes | None:
     """What is stored of a recovery code, however it is typed; None for what cannot be one."""
     plain = _without_gaps(code).upper()
     return keyring().keyed_hash(_PURPOSE, plain.encode()) if _RECOVERY_CODE.fullmatch(plain) else None
+
+
+def session_hash(key: str) -> bytes:
+    """What is stored of the session in which an app is set up: the key itself signs in."""
+    return keyring().keyed_hash(_SETUP, key.encode())
 
 
 def _dashed(code: str) -> str:

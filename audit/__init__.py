@@ -9,6 +9,7 @@
     audit.verbs       everything that can be recorded
     audit.writer      entries that stand alone, and the process's group commit
     audit.refusals    what people were refused
+    audit.reserve     room for entries when the disk is full
     audit.seals       entries become links of one chain, a second later
     audit.verify      the whole chain checked against the tables
 

@@ -16,13 +16,15 @@ from django.contrib import admin
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import BaseUserManager
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 
 from audit.writer import EntryDraft, writer
 from core.actor import Actor
@@ -59,6 +61,29 @@ def actor_in_admin(request: HttpRequest) -> Actor:
 def login_name_of(column: str) -> Subquery:
     """The login name of the person whose id stands in this column, as part of the row's own query."""
     return Subquery(get_user_model().objects.filter(pk=OuterRef(column)).values("username")[:1])
+
+
+def unless_sent(request: HttpRequest, page: str) -> HttpResponse | None:
+    """None for what a button sends. Who comes to its address otherwise (reloading, from the sign-in, by a link) is led
+    to the page that has the button."""
+    if request.method == "POST":
+        return None
+    return HttpResponseRedirect(page) if request.method in {"GET", "HEAD"} else HttpResponseNotAllowed(["POST"])
+
+
+def short_id(wanted: UUID, page: str) -> str:
+    """The end of an id as a link: that is by chance, and its beginning a time, alike for what was made together."""
+    return format_html('<a href="{}" title="{}" class="page-short">…{}</a>', page, wanted, str(wanted)[-12:])
+
+
+def person_called(username: str) -> UUID | None:
+    """The id of whoever has this login name."""
+    model = get_user_model()
+    try:
+        person = cast("BaseUserManager[Any]", model._default_manager).get_by_natural_key(username)
+    except model.DoesNotExist:
+        return None
+    return cast(UUID, person.pk)
 
 
 class BoundedPaginator(_Paginator):

@@ -20,8 +20,9 @@ _PRIVILEGES = {
     "audit_seal": "SELECT, INSERT",
     "audit_detail": "SELECT, INSERT, DELETE",  # and a trigger that refuses it for six years
     "audit_burst": "SELECT, INSERT, UPDATE (count), DELETE",  # and triggers that see to which way
+    "audit_reserve": "SELECT, INSERT, TRUNCATE",  # room that is given back when the disk is full
     "django_migrations": "SELECT",
-    "vault_shred": "SELECT, INSERT",
+    "vault_shred": "SELECT, INSERT, UPDATE (kek_id, mac)",  # what it says is signed anew under another master key
 }
 
 

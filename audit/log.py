@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Unpack
 
-from django.db import Error
+from django.db import Error, connection
 from django.db import transaction as database
 
+from audit import reserve
 from audit.entries import Note, Particulars, write
 from core.actor import Actor
 from core.database import as_unavailable
@@ -35,9 +36,10 @@ def transaction() -> Iterator[None]:
 
     Inside another one it is a savepoint: when it fails and the caller carries on, its changes and its entries are gone
     and the others stay. Raises AuditUnavailable, with nothing committed, when the entries cannot be written.
+    Whoever learns that the disk is full can try again: the reserve was given back (`audit.reserve`).
     """
     if _recorded.notes is None:
-        with database.atomic(), _collecting() as notes:
+        with _relieved(), database.atomic(), _collecting() as notes:
             yield
             _write(notes)
     else:
@@ -58,6 +60,16 @@ def add(note: Note) -> None:
     if _recorded.notes is None:
         raise RuntimeError("an audit entry commits with its action: put audit.transaction() around both")
     _recorded.notes.append(note)
+
+
+@contextmanager
+def _relieved() -> Iterator[None]:
+    try:
+        yield
+    except (Error, StorageFull) as error:
+        if reserve.ran_out(error) and not connection.in_atomic_block:
+            reserve.give_back()
+        raise
 
 
 @contextmanager

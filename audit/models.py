@@ -90,3 +90,15 @@ class Burst(models.Model):
 
     class Meta:
         db_table = "audit_burst"
+
+
+class Shortage(models.Model):
+    """While this row is there the database's disk is full, and what room there is belongs to the log (`audit.reserve`).
+    There is never a second one. `tried_at` is when somebody last tried to fill the reserve again."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_shortage"

@@ -17,6 +17,7 @@ from audit import log
 from audit.entries import Note, write
 from audit.models import Burst
 from audit.writer import EntryDraft, register, writer
+from core import measuring
 from core.actor import Actor
 from core.errors import Refused
 from core.ids import uuid7
@@ -31,6 +32,8 @@ COUNTED_FOR = timedelta(seconds=70)
 """How long a counter lives from the beginning of its minute: by then no process still stores a refusal for it."""
 
 _MOST_AT_ONCE = 500
+
+_bursts = measuring.counter("refusal_bursts", "How often one person was refused 50 times within a minute.")
 
 
 class RefusalDraft(EntryDraft):
@@ -62,6 +65,8 @@ def _store(drafts: Sequence[RefusalDraft]) -> None:
         refused[draft.note.actor.id] += 1
         if refused[draft.note.actor.id] <= INDIVIDUAL:
             log.add(draft.note)
+        if refused[draft.note.actor.id] == INDIVIDUAL:
+            transaction.on_commit(_bursts.inc)
 
 
 def _count(actors: dict[UUID, Actor], more: Counter[UUID]) -> dict[UUID, int]:

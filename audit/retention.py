@@ -1,15 +1,16 @@
 """What of the log goes: details after six years, counters within minutes. Entries and their chain stay."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from django.db import connection
 from django.db.models import QuerySet
 
 import audit
+from audit.erasing import uncovered
 from audit.models import Burst, Detail, Entry
 from audit.refusals import COUNTED_FOR, write_bursts
 from core.retention import Purged, RetentionRule, Schedule, keep
+from core.sql import database_time
 
 SIX_YEARS = timedelta(days=2192)
 """Six years with both of their leap days: never less than the six years of the triggers."""
@@ -22,20 +23,9 @@ def _erasable(schedule: Schedule) -> "QuerySet[Detail]":
     period = schedule.keep_for()
     if period is None:
         return Detail.objects.none()
-    over = min(schedule.moment, _database_time()) - period
-    entries = Entry.objects.filter(ts__lt=over, detail_h__isnull=False)
-    return Detail.objects.filter(entry__in=entries.filter(schedule.not_held(conversation="conv", person="actor")))
-
-
-def _database_time() -> datetime:
-    if connection.vendor == "postgresql":
-        question = "SELECT clock_timestamp()"
-    else:
-        question = "SELECT strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
-    with connection.cursor() as cursor:
-        cursor.execute(question, [])
-        [moment] = cursor.fetchone()
-    return moment if isinstance(moment, datetime) else datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    over = min(schedule.moment, database_time()) - period
+    entries = Entry.objects.filter(uncovered(schedule.not_held), ts__lt=over, detail_h__isnull=False)
+    return Detail.objects.filter(entry__in=entries)
 
 
 def _due_details(schedule: Schedule) -> Purged:
@@ -87,3 +77,4 @@ RetentionRule(
 )
 keep("audit.Entry", "Ids, verbs and hashes only; a chain from which links are taken can no longer be verified.")
 keep("audit.Seal", "The chain over the entries.")
+keep("audit.Shortage", "One row, and only while the disk of the database is full.")

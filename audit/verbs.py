@@ -65,6 +65,7 @@ verbs: dict[str, str] = {
     "report.noted": "wrote a note about a report",
     "report.opened": "opened the evidence of a report",
     "report.removed": "removed a report that was settled long ago",
+    "report.unreadable": "met evidence that cannot be opened",
     "report.viewed": "looked at a report",
     "reports.viewed": "looked at the reports",
     "retention.applied": "removed what was due",

@@ -6,11 +6,11 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from accounts.models import User
-from audit.admin_base import LookingAdmin, actor_in_admin
+from audit.admin_base import LookingAdmin, actor_in_admin, unless_sent
 from config.retrying import RETRY, retry_task
 from core import doors
 from core.errors import AppError, Refused
@@ -52,7 +52,7 @@ class TaskAdmin(LookingAdmin):
     columns = ("id", "name", "periodic", "state", "run_at", "attempts", "reason", "created_at", "finished_at")
     facts = ("id", "name", "kind", "standing", "run_at", "attempts", "reason", "created_at", "finished_at", "about")
     called = "Jobs"
-    note = "What the worker does beside, one row for each piece of work; what comes again and again has one row."
+    note = "What the worker does, one row for each piece of work; what comes again and again has one row for good."
     list_display = ("name", "standing", "run_at", "attempts", "reason", "finished_at")
     list_filter = (StateFilter,)
     offered = frozenset({"state"})
@@ -103,8 +103,8 @@ class TaskAdmin(LookingAdmin):
     def retry_view(self, request: HttpRequest, task_id: UUID) -> HttpResponse:
         if not cast(User, request.user).has_perm(RETRY):
             raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        if (elsewhere := unless_sent(request, reverse("admin:core_task_change", args=[task_id]))) is not None:
+            return elsewhere
         actor = actor_in_admin(request)
         try:
             retry_task(actor=actor, task_id=task_id)

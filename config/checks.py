@@ -42,6 +42,15 @@ def exposure(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def cookies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """As Django's own check (silenced in the settings), which names a setting that nobody sets here."""
+    if settings.SESSION_COOKIE_SECURE:
+        return []
+    hint = "Set ADMIN_COOKIES_SECURE=true."
+    return [checks.Warning("The admin's cookies may travel without TLS.", hint=hint, id="parley.W017")]
+
+
+@register(Tags.security, deploy=True)
 def signing_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The key that signs page cursors and the admin's sessions cannot be guessed."""
     key: str = settings.SECRET_KEY

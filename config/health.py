@@ -12,11 +12,12 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from attachments.scanning.standing import standing
-from core.errors import DatabaseUnavailable, Draining, Starting
+from core.errors import DatabaseUnavailable, Draining, KeyUnavailable, Starting
 from core.rest import JsonResponse, problem
 from core.rest.errors import request_id_of
 from core.time import now, wire_time
 from encryption import shredding
+from encryption.keyring import keyring
 from realtime import draining, threads
 from realtime.hub import hub
 
@@ -45,7 +46,8 @@ async def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 async def ready(request: HttpRequest) -> HttpResponse:
     """503 while draining, while the database does not answer or its migrations are not applied, and while it does not
-    know yet what has to stay destroyed (`starting`): it was restored from an older copy.
+    know yet what has to stay destroyed (`starting`): it was restored from an older copy. Also once the master key that
+    this process wraps with was retired (`key_unavailable`): it has to be restarted with another.
 
     A missing Redis is said, but is no reason to send nobody here: deliveries go on without it. So is a scanner that
     does not answer, or whose signatures are old (`attachments.scanning.standing`): messages go on, and files wait.
@@ -56,8 +58,14 @@ async def ready(request: HttpRequest) -> HttpResponse:
         return problem(DatabaseUnavailable(), request_id_of(request))
     if await threads.run(shredding.is_behind):
         return problem(Starting(), request_id_of(request))
+    if not await threads.run(_wraps):
+        return problem(KeyUnavailable(), request_id_of(request))
     cache = await sync_to_async(cache_state)()
     return JsonResponse({"status": "ready", "cache": cache, "scanner": await asyncio.to_thread(standing)})
+
+
+def _wraps() -> bool:
+    return keyring().is_in_service()
 
 
 def _database_is_ready() -> bool:

@@ -3,7 +3,7 @@ are Django's own and synchronous, cost a hop to a thread."""
 
 from asyncio import iscoroutinefunction
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.admin_second_factor import ask_for
+from config import admin_refusals
 from config.headers import SECURITY, STRICT_TRANSPORT
 from config.metrics import requests
 from core.errors import Invalid, MethodNotAllowed
@@ -82,6 +83,8 @@ def _seal(request: HttpRequest, response: Answer) -> Answer:
     requests.answered(request, response)
     if response.status_code == MethodNotAllowed.status and response["Content-Type"] != PROBLEM:
         response = _explained(response, request_id)
+    if request.path.startswith(ADMIN) and admin_refusals.is_for_a_person(request, response):
+        admin_refusals.as_page(cast(HttpResponse, response), request_id)
     response["X-Request-ID"] = request_id
     for name, value in SECURITY.items():
         response.setdefault(name, value)

@@ -21,6 +21,8 @@ def retry_task(*, actor: Actor, task_id: UUID) -> None:
         name = Task.objects.filter(id=task_id).values_list("name", flat=True).first()
         if name is None:
             raise NotFound(subject_id=task_id)
+        if name not in jobs.jobs:
+            raise Conflict(f"This version of the server has no job {name}: the task goes by itself after its time.")
         if not jobs.retry(task_id):
             raise Conflict("Only what has failed is tried again, and not while it is being tried.")
         audit.record("task.retried", actor=actor, object_id=task_id, reason=name)

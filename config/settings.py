@@ -76,8 +76,9 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
 # The headers that two of these would set come from config.middleware.Envelope; TLS, and the way to it, is the proxy's;
-# the admin's views are under csrf_protect, and the API has no cookie that another site's page could use.
-SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
+# the admin's views are under csrf_protect, and the API has no cookie that another site's page could use. Of the cookies
+# config.checks says what Django's W010 does, by the name that the setting has here.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003", "security.W010"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -109,6 +110,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # How many threads may use the database at once, for requests and sockets together. More than a process can keep busy
 # only fight over the interpreter: with 16 a page of history cost a tenth more processor time than with 8.
 DATABASE_THREADS = env.integer("DATABASE_THREADS", 8)
+# Bytes of its disk that are given back when that is full, so that reading, which is recorded, goes on: room for some
+# twenty thousand entries and a segment of write-ahead log. 0: none, and reading stops too.
+DATABASE_RESERVE = env.integer("DATABASE_RESERVE", 32 << 20, least=0)
 _SQLITE = {
     # WAL lets readers read while one writes; IMMEDIATE takes the write lock at BEGIN, so that a transaction waits
     # instead of failing half way; FULL makes an acknowledged message survive a power cut.

@@ -46,7 +46,9 @@ class Figures:
         self._folder, self._id = folder, uuid4().hex
         self._files: dict[str, MmapedDict] = {}
         self._writing = threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: the mode is that of the last one only.
+        for one in (folder.parent, folder):
+            one.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_EX):
             if not self._sweep():
                 _remove(folder.glob("*.db"))

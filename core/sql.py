@@ -6,12 +6,14 @@ the server, prepares what comes often, and takes results as binary: half the pro
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+
+from core.time import machine_now
 
 Row = Mapping[str, Any]
 
@@ -32,6 +34,14 @@ def fetch(statement: str, *values: object) -> list[tuple[Any, ...]]:
         cursor.execute(statement.encode(), values, binary=True)
         # Not `cursor.description`: that makes an object of every column.
         return cursor.fetchall() if cursor.pgresult is not None and cursor.pgresult.nfields else []
+
+
+def database_time() -> datetime:
+    """What the database's clock says (aware, UTC), which its defaults and triggers take. SQLite's is this machine's."""
+    if connection.vendor != "postgresql":
+        return machine_now()
+    [(moment,)] = fetch("SELECT clock_timestamp()")
+    return cast(datetime, moment)
 
 
 def insert(table: str, rows: Sequence[Row]) -> None:

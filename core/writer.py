@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection
 
 from core import measuring
 from core.database import as_unavailable
-from core.errors import AppError, DatabaseUnavailable, Draining, Unavailable
+from core.errors import AppError, DatabaseUnavailable, Draining, StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -146,9 +146,10 @@ class GroupWriter:
         _seconds.observe(time.perf_counter() - began, self._name)
 
     def _store_each_alone(self, group: list[Draft], error: Exception) -> None:
-        """One draft that cannot be stored must not take the others with it."""
+        """One draft that cannot be stored must not take the others with it. For want of room even a single one is tried
+        again: whoever finds none makes some."""
         unavailable = _connection_lost()
-        if len(group) == 1 or unavailable:
+        if unavailable or (len(group) == 1 and not _is_for_want_of_room(error)):
             for draft in group:
                 draft.outcome = unavailable or _as_app_error(error)
             return
@@ -157,6 +158,10 @@ class GroupWriter:
                 self._store([draft])
             except Exception as alone:  # noqa: BLE001  as above
                 draft.outcome = _connection_lost() or _as_app_error(alone)
+
+
+def _is_for_want_of_room(error: Exception) -> bool:
+    return isinstance(error if isinstance(error, AppError) else as_unavailable(error), StorageFull)
 
 
 def _connection_lost() -> Unavailable | None:

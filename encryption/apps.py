@@ -10,9 +10,9 @@ class EncryptionConfig(AppConfig):
     def ready(self) -> None:
         import encryption.checks  # noqa: F401  registers the system checks
         from core import process
-        from encryption import shredding, wiring
+        from encryption import ledger, shredding, wiring
         from encryption.keyring import keyring
 
         process.preconditions.append(lambda: keyring().ensure_organisation_keys())
         process.preconditions.append(shredding.catch_up)
-        wiring.signatures["entries of the shred ledger"] = shredding.signed_under
+        wiring.signatures[ledger.NAME] = ledger.signed_under

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connection
 
+from core import sql
 from core.errors import KeyUnavailable
 from encryption import formats
 from encryption.models import (
@@ -74,6 +75,23 @@ def flaws(provider: KeyProvider, database: str = DEFAULT_DB_ALIAS) -> list[str]:
     if active is not None and active.retired_at is not None:
         found.append(f"MASTER_KEY_ACTIVE names {active.key_id}, which was retired: name another, or make one.")
     return [sentence for sentence in found if sentence]
+
+
+def require_in_service(key_id: str) -> None:
+    """Returns when this master key may wrap and sign what is new, and then it may until the present transaction ends:
+    whoever retires it waits so long. Raises KeyUnavailable when somebody has, while this process went on with it.
+    """
+    locks = connection.vendor == "postgresql"  # on SQLite whoever writes is alone
+    if sql.fetch(_LOCKED, key_id) == [(True,)] if locks else is_retired(key_id):
+        raise KeyUnavailable("The master key that this process wraps with was retired.")
+
+
+_LOCKED = "SELECT retired_at IS NOT NULL FROM vault_canary WHERE key_id = %s FOR SHARE"
+
+
+def is_retired(key_id: str) -> bool:
+    """Whether this master key may wrap nothing any more."""
+    return Canary.objects.filter(key_id=key_id, retired_at__isnull=False).exists()
 
 
 def canaries(database: str = DEFAULT_DB_ALIAS) -> dict[str, Canary]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from core.errors import AppError, KeyUnavailable, Shredded
 from encryption import formats
+from encryption.canary import require_in_service
 from encryption.memory import KeyMemory
 from encryption.models import DataKey, DataKeyState
 from encryption.periods import current_period
@@ -72,8 +73,9 @@ class DataKeys:
     def prepare(self, conversations: Iterable[UUID]) -> dict[UUID, CurrentKey]:
         """The key for new values now of each conversation, made where there is none yet.
 
-        No query when all are in memory, one when they exist, two when some are made: then the caller holds the locks
-        of those conversations in a transaction.
+        No query when all are in memory, one when they exist, three when some are made: then the caller holds the locks
+        of those conversations in a transaction. Raises KeyUnavailable when one is to be made, and the active master key
+        was retired.
         """
         period = current_period()
         known = {conversation: self._known_current(conversation, period) for conversation in conversations}
@@ -122,6 +124,7 @@ class DataKeys:
         keys = {(conversation, epoch): os.urandom(formats.KEY_BYTES) for conversation, epoch in epochs.items()}
         if not keys:
             return {}
+        require_in_service(self._provider.active_id())
         DataKey.objects.bulk_create(self._row(*place, period, key) for place, key in keys.items())
         current = {conversation: CurrentKey(epoch, period, key) for (conversation, epoch), key in keys.items()}
         self._keys.remember_on_commit(keys)

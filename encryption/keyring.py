@@ -16,7 +16,7 @@ from uuid import UUID
 import orjson
 
 from encryption import formats
-from encryption.canary import require_known_keys
+from encryption.canary import is_retired, require_known_keys
 from encryption.data_keys import DataKeys
 from encryption.files import FileKey, unwrap_file_key, wrap_file_key
 from encryption.formats import Place, Undecryptable, blob_epoch
@@ -103,7 +103,7 @@ class Keyring:
         return unwrap_file_key(data_key, conversation_id, attachment_id, epoch, bytes(record))
 
     def prepare(self, conversation_ids: Iterable[UUID]) -> None:
-        """Have the current keys of many conversations at hand, made where there are none, in at most two queries.
+        """Have the current keys of many conversations at hand, made where there are none, in at most three queries.
 
         For a group of seals in one transaction, after the conversations are locked.
         """
@@ -162,6 +162,10 @@ class Keyring:
         """Make the organisation's keys if there are none, and have them in memory. For the start of a process."""
         for purpose in OrganisationKeyPurpose:
             self._organisation_keys.get(purpose)
+
+    def is_in_service(self) -> bool:
+        """Whether the active master key may still wrap what is new: somebody may have retired it. One query."""
+        return not is_retired(self.provider.active_id())
 
     def _seal(self, purpose: OrganisationKeyPurpose, row_id: UUID, kind: str, content: bytes) -> bytes:
         place = _organisation_place(row_id, kind)

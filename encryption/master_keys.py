@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from core.time import now
-from encryption import wiring
+from encryption import ledger, wiring
 from encryption.canary import canaries, fingerprint, shown
 from encryption.models import Canary, DataKey, OrganisationKey
 from encryption.providers import KeyNotDestroyed, KeyProvider
@@ -52,7 +52,7 @@ class MasterKeyStatus:
             return "missing" if self.fingerprint is None else "another key than expected"
         if self.active:
             return "needed: wraps what is new"
-        if self.wraps:
+        if self.wraps or self.signed.get(ledger.NAME):
             return "needed: run `keys rewrap`"
         if any(self.signed.values()):
             return "needed to verify what it signed, for nothing else"
@@ -94,13 +94,15 @@ def retire(provider: KeyProvider, key_id: str, *, give_up_verifying: bool = Fals
     """End the service of a master key that wraps nothing any more (`keys.retired` in the audit log): no process can
     make it the active one again. Returns what is left to do: a key in an environment is removed by people.
 
-    Raises KeyStillNeeded when it is unknown, active, or wraps something; also when it signed something, unless
-    `give_up_verifying`. A repeat changes nothing.
+    Raises KeyStillNeeded when it is unknown, active, or wraps something, or the shred ledger cannot be followed without
+    it; also when it signed something else, unless `give_up_verifying`. A repeat changes nothing. A process that goes on
+    with it as the active one wraps and destroys nothing any more (`canary.require_in_service`).
     """
     found = {status.id: status for status in statuses(provider)}.get(key_id)
-    _require_free(key_id, found, give_up_verifying=give_up_verifying)
+    _require_free(provider, key_id, found, give_up_verifying=give_up_verifying)
     with wiring.transaction():
         if Canary.objects.filter(key_id=key_id, retired_at=None).update(retired_at=now()):
+            _require_nothing_since(provider, key_id)
             wiring.record("keys.retired", {"key": key_id})
     try:
         provider.destroy(key_id)
@@ -109,16 +111,32 @@ def retire(provider: KeyProvider, key_id: str, *, give_up_verifying: bool = Fals
     return f"{key_id} is gone."
 
 
-def _require_free(key_id: str, found: MasterKeyStatus | None, *, give_up_verifying: bool) -> None:
+def _require_free(
+    provider: KeyProvider, key_id: str, found: MasterKeyStatus | None, *, give_up_verifying: bool
+) -> None:
     if found is None:
         raise KeyStillNeeded(f"There is no master key {key_id}.")
     if found.active:
         raise KeyStillNeeded(f"{key_id} is active: name another as MASTER_KEY_ACTIVE, restart, then run `keys rewrap`.")
     if found.wraps:
         raise KeyStillNeeded(f"{key_id} wraps {found.wraps} keys: run `keys rewrap` first.")
+    if entries := ledger.count_genuine(provider, key_id):
+        raise KeyStillNeeded(f"{key_id} signed {ledger.NAME} ({entries}): run `keys rewrap` first.")
     signed = [f"{name} ({count})" for name, count in found.signed.items() if count]
     if signed and not give_up_verifying:
         raise KeyStillNeeded(
             f"{key_id} wraps nothing any more, but signed {' and '.join(signed)}, which cannot be verified without it."
             " Leave it in MASTER_KEYS; or, when it has to be destroyed, --give-up-verifying."
         )
+
+
+def _require_nothing_since(provider: KeyProvider, key_id: str) -> None:
+    """Nothing came while it was looked at: whoever used the key has committed, for its canary's lock was waited for."""
+    wraps = any(model._default_manager.filter(kek_id=key_id).exclude(blob=None).exists() for model in _WRAPPED)
+    if wraps or ledger.count_genuine(provider, key_id):
+        raise KeyStillNeeded(
+            f"A process still runs with {key_id} as MASTER_KEY_ACTIVE: restart it, then run `keys rewrap` again."
+        )
+
+
+_WRAPPED: tuple[type[DataKey] | type[OrganisationKey], ...] = (DataKey, OrganisationKey)

@@ -4,6 +4,7 @@ import math
 import os
 
 from encryption import formats
+from encryption.canary import require_in_service
 from encryption.memory import KeyMemory
 from encryption.models import OrganisationKey, OrganisationKeyPurpose
 from encryption.providers import KeyProvider
@@ -43,6 +44,7 @@ class OrganisationKeys:
         return key
 
     def _new(self, purpose: OrganisationKeyPurpose) -> OrganisationKey:
+        require_in_service(self._provider.active_id())
         row = OrganisationKey(purpose=purpose, kek_id=self._provider.active_id())
         row.blob = make_record(self._provider, row, os.urandom(formats.KEY_BYTES), row.kek_id)
         return row

@@ -1,7 +1,8 @@
 """Every key of the vault under the active master key: so that an old one can be taken out of service.
 
 Messages and files are not touched, only what wraps their keys. The keys stay what they are: servers that hold them in
-memory notice nothing, and whoever reads a record finds it whole, under one master key or the other.
+memory notice nothing, and whoever reads a record finds it whole, under one master key or the other. Entries of the
+shred ledger are signed anew: without the key that signed them nobody could follow them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,10 @@ from uuid import UUID
 from django.db import connection
 
 from core import sql
-from encryption import wiring
+from encryption import ledger, wiring
+from encryption.canary import require_in_service
 from encryption.formats import Undecryptable
-from encryption.models import DataKey, DataKeyQuerySet, OrganisationKey, wrapping_key_ids
+from encryption.models import DataKey, DataKeyQuerySet, OrganisationKey, Shred, wrapping_key_ids
 from encryption.providers import KeyProvider
 from encryption.records import VaultRow, make_record, open_record
 
@@ -23,10 +25,14 @@ BATCH = 1000
 
 @dataclass
 class Rewrapped:
-    """What a run has done. `damaged` names the rows whose record does not open, and that were left as they are."""
+    """What a run has done: keys that were wrapped, entries of the ledger that were signed. `damaged` names the rows
+    whose record does not open, `doubtful` what is wrong with entries that are not genuine: those are left as they are.
+    """
 
     records: int = 0
+    entries: int = 0
     damaged: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
 
 
 class _Change(NamedTuple):
@@ -37,19 +43,23 @@ class _Change(NamedTuple):
 
 
 def rewrap(provider: KeyProvider, *, batch: int = BATCH) -> Iterator[Rewrapped]:
-    """Wrap what is under any other master key under the active one, at most `batch` rows at a time; what has been done
-    so far, after each batch.
+    """Wrap what is under any other master key under the active one, and sign what it signed in the ledger, at most
+    `batch` rows at a time; what has been done so far, after each batch.
 
     A batch is one transaction with its audit entry (`keys.rewrapped`). The run may be killed at any moment: what was
     committed is done, and another run does the rest. Where there is nothing to do nothing is written. Servers and other
     runs may work meanwhile: a row that changed since it was read is left to whoever changed it.
 
-    Raises KeyUnavailable when the master key of a row is not here.
+    Raises KeyUnavailable when the master key of a row is not here, or the active one was retired.
     """
     done, target = Rewrapped(), provider.active_id()
     for source in sorted(wrapping_key_ids() - {target}):
         for rows in _wrapped_under(source, batch):
             done.records += _move(provider, rows, source, target, done.damaged)
+            yield done
+    for source in sorted(ledger.signed_under().keys() - {target}):
+        for entries in ledger.signed_by(source, batch):
+            done.entries += _sign(provider, entries, source, target, done.doubtful)
             yield done
 
 
@@ -72,6 +82,7 @@ def _move(provider: KeyProvider, rows: Sequence[VaultRow], source: str, target: 
     if not changes:
         return 0
     with wiring.transaction():
+        require_in_service(target)
         moved = _write(changes, target)
         if moved:
             wiring.record("keys.rewrapped", {"from": source, "to": target, "records": moved})
@@ -84,6 +95,22 @@ def _changes(provider: KeyProvider, rows: Sequence[VaultRow], target: str, damag
             yield _Change(row, make_record(provider, row, open_record(provider, row), target))
         except Undecryptable:
             damaged.append(str(row.pk))
+
+
+def _sign(provider: KeyProvider, entries: Sequence[Shred], source: str, target: str, doubtful: list[str]) -> int:
+    """Whoever signs the same entries at this moment writes the same."""
+    flaws = {entry.position: ledger.flaw_of(provider, entry) for entry in entries}
+    doubtful += [flaw for flaw in flaws.values() if flaw is not None]
+    genuine = [entry for entry in entries if flaws[entry.position] is None]
+    if not genuine:
+        return 0
+    for entry in genuine:
+        ledger.sign(provider, entry)
+    with wiring.transaction():
+        require_in_service(target)
+        Shred.objects.bulk_update(genuine, ["kek_id", "mac"])
+        wiring.record("keys.rewrapped", {"from": source, "to": target, "records": 0, "entries": len(genuine)})
+    return len(genuine)
 
 
 def _write(changes: Sequence[_Change], target: str) -> int:

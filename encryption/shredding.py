@@ -11,25 +11,23 @@ therefore knows that it is behind, and catches up before anybody is served (`rep
 
     shredding.consequences.append(forget_it)        an entry → their rows; must bear a repeat
 
-An entry's mac is HMAC-SHA256 under a key derived from the master key for this alone (HKDF-Expand, RFC 5869, info
-"mx/shred/1") over the whole row: nobody who has only the database can have a server destroy what it should keep.
+Only a genuine entry is carried out (`encryption.ledger`).
 """
 
-import hmac
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
-from django.db.models import Count, Max
+from django.db.models import Max
 
-from core.errors import KeyUnavailable
 from core.time import now
-from encryption import formats
+from encryption import ledger
+from encryption.canary import require_in_service
 from encryption.keyring import keyring
-from encryption.models import DataKey, DataKeyState, Installation, Shred, installation
+from encryption.models import DataKey, DataKeyState, Installation, Shred
 from encryption.providers import KeyProvider
 
 log = logging.getLogger(__name__)
@@ -43,16 +41,16 @@ RETENTION = "retention"
 RESTORED = "restored"
 """It had been destroyed before, and an older copy of the vault brought it back."""
 
-_MAC_INFO = b"mx/shred/1"
-_WHOLE = 0
-"""In the mac, for an entry about all epochs: none has that number."""
-
 consequences: list[Callable[[Shred], None]] = []
 """What follows from an entry in the tables of other packages, each called in one transaction with the others. They hand
 it over at start-up, and must bear a repeat."""
 
-lost: list[Callable[[], Iterator[UUID]]] = []
+lost: list[Callable[[], Iterable[UUID]]] = []
 """Conversations that other packages know to be shredded, whatever the vault says."""
+
+came_back: list[Callable[[], None]] = []
+"""What other packages note when an older vault may have brought keys of single epochs back, so that those which open
+nothing are destroyed again. Each called in one transaction with the others."""
 
 
 def _nobody(conversation_id: UUID) -> None:
@@ -93,11 +91,12 @@ def is_behind() -> bool:
 def replay() -> int:
     """Carry out what this database has not; returns how many entries that were. A repeat does nothing.
 
-    Raises ImproperlyConfigured when the ledger was altered: nobody may be served then.
+    Raises ImproperlyConfigured when the ledger was altered, or an entry to be carried out is under a master key that is
+    not here: nobody may be served then.
 
     Where the ledger is the shorter one, the vault is older than the data, and keys that were destroyed may be back:
-    those of conversations that are known to be shredded are destroyed again. Those of single epochs are by the next run
-    of retention, which finds them without anything that they open.
+    those of conversations that are known to be shredded, or are no more, are destroyed again. Those of single epochs
+    are by the next run of retention, which looks for keys that open nothing.
     """
     done = 0
     while is_behind():
@@ -105,6 +104,7 @@ def replay() -> int:
             here = _locked()
             entry = Shred.objects.filter(position__gt=here.shreds_applied).order_by("position").first()
             if entry is None:
+                log.warning("the shred ledger ends before entry %d, which was carried out here", here.shreds_applied)
                 _shred_again()
                 _move(_last_position())
                 break
@@ -124,21 +124,21 @@ def catch_up() -> None:
 def flaws() -> Iterator[str]:
     """What is wrong with the ledger, each in a sentence; nothing while it is whole."""
     expected = 0
+    applied = Installation.objects.get().shreds_applied  # first: meanwhile both may grow
+    if (last := _last_position()) < applied:
+        yield (
+            f"The shred ledger ends with entry {last}, and the data have followed it to entry {applied}: entries were"
+            " taken away, or the vault is older than the data."
+        )
     for entry in Shred.objects.order_by("position").iterator():
         expected += 1
         if entry.position != expected:
             yield f"The shred ledger has a gap before entry {entry.position}."
             expected = entry.position
-        if not _is_genuine(entry):
-            yield f"Entry {entry.position} of the shred ledger is not what was written."
+        if flaw := ledger.flaw_of(_provider(), entry):
+            yield flaw
         elif _opens(entry):
             yield f"Entry {entry.position} of the shred ledger names a key that is still there."
-
-
-def signed_under() -> dict[str, int]:
-    """How many entries there are under each master key: that one is needed to tell that they are genuine."""
-    counted = Shred.objects.values_list("kek_id").annotate(n=Count("*")).order_by("kek_id")
-    return dict(counted)
 
 
 def _enter(conversation_id: UUID, epochs: Collection[int | None], reason: str) -> list[Shred]:
@@ -146,19 +146,14 @@ def _enter(conversation_id: UUID, epochs: Collection[int | None], reason: str) -
     if not epochs:
         return []
     here, last, moment = _locked(), _last_position(), now()
+    _require_sound_end(here)
+    require_in_service(_provider().active_id())
     entries = [
-        Shred(
-            position=last + number,
-            conversation=conversation_id,
-            epoch=epoch,
-            reason=reason,
-            at=moment,
-            kek_id=_provider().active_id(),
-        )
+        Shred(position=last + number, conversation=conversation_id, epoch=epoch, reason=reason, at=moment)
         for number, epoch in enumerate(epochs, start=1)
     ]
     for entry in entries:
-        entry.mac = _mac(entry)
+        ledger.sign(_provider(), entry)
     Shred.objects.bulk_create(entries)
     if here.shreds_applied == last:  # else the replay comes to these as well
         _move(entries[-1].position)
@@ -179,8 +174,9 @@ def _carry_out(entry: Shred) -> None:
 def _shred_again() -> None:
     for find in lost:
         for conversation_id in find():
-            if DataKey.objects.filter(conversation=conversation_id).exclude(blob=None).exists():
-                shred(conversation_id, None, reason=RESTORED)
+            shred(conversation_id, None, reason=RESTORED)  # also when its key is not back: its entry is gone
+    for note in came_back:
+        note()
 
 
 def _locked() -> Installation:
@@ -208,47 +204,23 @@ def _require_genuine(entry: Shred, position: int) -> None:
         raise ImproperlyConfigured(
             f"The shred ledger has no entry {position}: restore the newest copy of the vault, whole."
         )
-    if not _is_genuine(entry):
+    if flaw := ledger.flaw_of(_provider(), entry):
         raise ImproperlyConfigured(
-            f"Entry {entry.position} of the shred ledger is not what was written: restore the newest copy of the vault."
+            f"{flaw} Nothing is destroyed on its word: put the key back if one is missing, else restore the newest copy"
+            " of the vault."
         )
 
 
-def _is_genuine(entry: Shred) -> bool:
-    """An entry under a master key that is gone cannot be judged, and counts: what it can do is destroy."""
-    try:
-        return hmac.compare_digest(bytes(entry.mac), _mac(entry))
-    except KeyUnavailable:
-        log.warning("entry %d of the shred ledger is under a master key that is not here", entry.position)
-        return True
+def _require_sound_end(here: Installation) -> None:
+    """Behind what somebody else wrote nothing is entered: it can be taken away as long as it is the last."""
+    last = Shred.objects.filter(position__gt=here.shreds_applied).order_by("position").last()
+    if last is not None:
+        _require_genuine(last, last.position)
 
 
 def _opens(entry: Shred) -> bool:
     keys = DataKey.objects.filter(conversation=entry.conversation, created_at__lte=entry.at).exclude(blob=None)
     return (keys if entry.epoch is None else keys.filter(epoch=entry.epoch)).exists()
-
-
-def _mac(entry: Shred) -> bytes:
-    key = _provider().derive(entry.kek_id, _MAC_INFO)
-    return hmac.digest(key, _covered(entry), "sha256")
-
-
-def _covered(entry: Shred) -> bytes:
-    return formats.lp(
-        "mx/shred/1",
-        installation().org,
-        entry.id,
-        _u32(entry.position),
-        entry.conversation,
-        _u32(_WHOLE if entry.epoch is None else entry.epoch),
-        entry.reason,
-        entry.at.isoformat(),
-        entry.kek_id,
-    )
-
-
-def _u32(number: int) -> bytes:
-    return number.to_bytes(4, "big")
 
 
 def _provider() -> KeyProvider:

@@ -27,10 +27,10 @@ def answer_for_the_absent(conversation_id: UUID) -> None:
         streams.lock([conversation_id])
         conversation = querysets.clinical_conversation(conversation_id)
         note = None if conversation is None else _note_due(conversation)
-        if conversation is None or note is None:
+        if conversation is None or conversation.provider_id is None or note is None:
             return
         try:
-            post_system_message(conversation_id, note)
+            post_system_message(conversation_id, note, about=[conversation.provider_id])
         except InvalidText:
             return  # A note of nothing but markup: there is nothing to say, and trying again changes nothing.
         conversation.out_of_office_at = now()

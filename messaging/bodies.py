@@ -19,11 +19,13 @@ class SentFile(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What is sealed of a message. `files` are in the order in which they were sent."""
+    """What is sealed of a message. `files` are in the order in which they were sent. `about` are the people whom a
+    message of the server names or speaks for: it goes with what they said (`messaging.erasing`)."""
 
     content: str
     metadata: Metadata = {}
     files: tuple[SentFile, ...] = ()
+    about: tuple[UUID, ...] = ()
 
 
 def seal_body(
@@ -68,7 +70,8 @@ def open_body(row: MessageRow) -> Body:
     content, metadata = payload.get("content"), payload.get("metadata")
     if not isinstance(content, str) or not isinstance(metadata, dict):
         raise Undecryptable()
-    return Body(content, metadata, _sent_files(payload["files"]) if "files" in payload else ())
+    files = _sent_files(payload["files"]) if "files" in payload else ()
+    return Body(content, metadata, files, tuple(map(UUID, payload.get("about", ()))))
 
 
 def load_keys(rows: Iterable[MessageRow]) -> None:
@@ -83,8 +86,12 @@ def load_keys(rows: Iterable[MessageRow]) -> None:
 
 
 def _payload(body: Body) -> dict[str, Any]:
-    payload = {"content": body.content, "metadata": body.metadata}
-    return payload | {"files": [[str(file.id), file.name] for file in body.files]} if body.files else payload
+    payload: dict[str, Any] = {"content": body.content, "metadata": body.metadata}
+    if body.files:
+        payload["files"] = [[str(file.id), file.name] for file in body.files]
+    if body.about:
+        payload["about"] = list(map(str, body.about))
+    return payload
 
 
 def _sent_files(listed: list[tuple[str, str]]) -> tuple[SentFile, ...]:

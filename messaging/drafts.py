@@ -54,6 +54,8 @@ class SendDraft(Draft):
     mentions: tuple[UUID, ...] = ()
     metadata: Metadata = field(default_factory=dict)
     attachment_ids: tuple[UUID, ...] = ()
+    about: tuple[UUID, ...] = ()
+    """Of a message of the server: whom it names or speaks for."""
     forwarded_names: tuple[str, ...] = ()
     """Of a copy: what its files are called, which are themselves copied anew with each attempt."""
     message_id: UUID = field(default_factory=uuid7)

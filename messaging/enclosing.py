@@ -51,7 +51,7 @@ class Enclosures:
 
     def body(self, draft: SendDraft) -> Body:
         """What is sealed of the draft."""
-        return Body(draft.content, draft.metadata, self._sent.get(draft.message_id, ()))
+        return Body(draft.content, draft.metadata, self._sent.get(draft.message_id, ()), draft.about)
 
     def _sendable(self, draft: SendDraft, id_: UUID) -> Details:
         file = self._found.get(id_)

@@ -22,8 +22,10 @@ def can_judge(actor: Actor, report: Report, *, is_party: bool) -> None:
 
 
 def can_take_measures(actor: Actor, author: User) -> None:
-    """Warn, mute, ban: upon others, and not upon those who may undo it."""
+    """Warn, mute, ban: upon others who are there, and not upon those who may undo it."""
     _require_somebody_else(actor, author.id)
+    if author.erased_at is not None:
+        raise Forbidden("Whoever wrote this was erased.", subject_id=author.id)
     if author.is_superuser:
         raise Forbidden("Superusers are a matter for another superuser, under People.", subject_id=author.id)
 

@@ -48,6 +48,7 @@ def wire() -> None:
     from messaging.drafts import SendDraft
     from messaging.missing import explain_missing
     from messaging.places import is_member, may_see_message, place_for
+    from messaging.removal.leftovers import look_again
     from messaging.services.shredding import carry_out, shredded_conversations
     from messaging.verification import check_bodies, check_removed
     from messaging.writer import store_sends
@@ -65,6 +66,7 @@ def wire() -> None:
     erasure.follow = erasing.follow
     shredding.consequences.append(carry_out)
     shredding.lost.append(shredded_conversations)
+    shredding.came_back.append(look_again)
     realtime.deleted_streams = querysets.deleted_conversations
     realtime.render = render_events
     realtime.veiled = veiled

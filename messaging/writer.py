@@ -89,7 +89,7 @@ class _Group:
         here = {draft.conversation_id for draft in drafts}
         # What is forwarded stays where it is until its copy is stored, and so does whoever forwards it.
         self._origins = Origins(drafts)
-        locked = streams.lock(here | self._origins.conversation_ids)
+        locked = streams.lock(here | self._origins.conversation_ids, even_when_short=True)
         self._streams = {id_: stream for id_, stream in locked.items() if id_ in here}
         self._seats = _seats(drafts, self._origins.seats)
         self._earlier = querysets.messages_by_client_id(
@@ -128,6 +128,7 @@ class _Group:
             self._twins.append((draft, twin))
         else:
             policies.can_post(seat)
+            streams.require_room(self._streams[draft.conversation_id])
             self._origins.require(draft, self._quotable, self._seats)
             self._require_references(draft, seat)
             self._files.admit(draft)

@@ -8,9 +8,10 @@ from functools import partial
 
 from django.conf import settings
 
+from audit import reserve
 from core import jobs
 from core.errors import AppError
-from realtime import announce, draining, revocation
+from realtime import announce, draining, revocation, threads
 from realtime.catchup import CatchUp
 from realtime.hub import hub
 from realtime.leases import leases
@@ -42,6 +43,8 @@ class Running:
             loop.create_task(_for_ever(hub.presence.run)),
             loop.create_task(_for_ever(partial(_every, "HEARTBEAT", self.pulse.compare_heads))),
             loop.create_task(_for_ever(partial(_every, "SWEEP_INTERVAL", partial(revocation.sweep, hub)))),
+            # Here and not in a worker: while none lives, sending has to come back all the same.
+            loop.create_task(_for_ever(partial(_every, "SWEEP_INTERVAL", partial(threads.run, reserve.tend)))),
         ]
         if settings.REDIS_URL:
             pokes.bind(loop, self.poll.soon)

@@ -33,6 +33,9 @@ class Stream(models.Model):
     head_seq = models.BigIntegerField(default=0, editable=False)
     head_at = models.DateTimeField(null=True, editable=False)
 
+    is_short = False
+    """No column: whether the database had no room for more than audit entries when this row was locked."""
+
 
 class Event(UUIDModel):
     """One numbered fact. `seq` counts 1, 2, 3 … in its stream, without gaps, and is never used again.

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 
 from core.errors import AppError
+from core.sql import database_time
 from core.time import correct, machine_now
 from realtime import rows, threads, wiring
 from realtime.hub import Hub
@@ -91,7 +92,7 @@ class Poll:
 def _read(
     since: datetime | None,
 ) -> tuple[datetime, dict[UUID, int], Sequence[wiring.Begun], Sequence[wiring.Ending]]:
-    moment = rows.database_time()
+    moment = database_time()
     ending = wiring.ending(moment + timedelta(seconds=settings.POLL_INTERVAL))
     if since is None:
         return moment, {}, [], ending

@@ -7,14 +7,15 @@ Both sides promise the same.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Exists, Max
 
+from audit.models import Shortage
 from core import sql
-from core.time import machine_now, now
+from core.time import now
 from realtime.models import Event, Stream
 
 COLUMNS = ("id", "stream_id", "seq", "kind", "actor_id", "message_id", "body", "created_at")
@@ -22,7 +23,10 @@ _NOT_YET = datetime.min.replace(tzinfo=UTC)
 _GIVEN = COLUMNS[:-1]
 _HIGHEST = 2**63 - 1
 
-_LOCK = "SELECT id, head_seq FROM realtime_stream WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+_LOCK = """
+    SELECT id, head_seq, EXISTS (SELECT 1 FROM audit_shortage) FROM realtime_stream WHERE id = ANY(%s)
+    ORDER BY id FOR UPDATE
+"""
 _MOVE_HEADS = """
     UPDATE realtime_stream SET head_seq = moved.seq, head_at = clock_timestamp()
     FROM unnest(%s::uuid[], %s::bigint[]) AS moved (id, seq) WHERE realtime_stream.id = moved.id
@@ -62,10 +66,17 @@ class EventRow:
 
 
 def lock(ids: Collection[UUID]) -> list[Stream]:
-    """These streams with their heads, in the order of ids, locked until the end of the transaction."""
+    """These streams with their heads and `is_short`, in the order of ids, locked until the end of the transaction."""
     if connection.vendor == "postgresql":
-        return [Stream(id=stream_id, head_seq=head_seq) for stream_id, head_seq in sql.fetch(_LOCK, list(ids))]
-    return list(Stream.objects.filter(id__in=ids).order_by("id"))
+        return [_locked(*row) for row in sql.fetch(_LOCK, list(ids))]
+    streams = Stream.objects.filter(id__in=ids).order_by("id")
+    return [_locked(*row) for row in streams.values_list("id", "head_seq", Exists(Shortage.objects.all()))]
+
+
+def _locked(id_: UUID, head_seq: int, is_short: bool) -> Stream:
+    stream = Stream(id=id_, head_seq=head_seq)
+    stream.is_short = is_short
+    return stream
 
 
 def insert(events: Sequence[EventRow]) -> None:
@@ -93,14 +104,6 @@ def select(spans: Sequence[Span], limit: int) -> list[Event]:
     if connection.vendor == "postgresql":
         return _select_lateral(spans, limit)
     return [event for span in spans for event in _select_one(span, limit)]
-
-
-def database_time() -> datetime:
-    """What the database's clock says (aware, UTC): the clock of `created_at`. SQLite's is this machine's."""
-    if connection.vendor != "postgresql":
-        return machine_now()
-    [(moment,)] = sql.fetch("SELECT clock_timestamp()")
-    return cast(datetime, moment)
 
 
 def heads_since(moment: datetime) -> dict[UUID, int]:

@@ -16,8 +16,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from audit import reserve
 from core import measuring
-from core.errors import Shredded
+from core.errors import Shredded, StorageFull
 from core.ids import uuid7
 from core.time import wire_time
 from encryption.formats import Undecryptable, blob_epoch
@@ -50,18 +51,32 @@ class NewEvent:
 
 
 def open_stream(stream_id: UUID) -> Stream:
-    """A new, empty stream: its first event will have seq 1."""
+    """A new, empty stream: its first event will have seq 1. Raises StorageFull as `lock` does."""
+    if reserve.is_short():
+        raise StorageFull
     return Stream.objects.create(id=stream_id)
 
 
-def lock(ids: Iterable[UUID]) -> dict[UUID, Stream]:
+def lock(ids: Iterable[UUID], *, even_when_short: bool = False) -> dict[UUID, Stream]:
     """The heads of these streams, locked until the end of the transaction; unknown ids are absent.
 
+    Whoever locks a stream is about to write. So while the database has room for audit entries only (`audit.reserve`)
+    this raises StorageFull; with `even_when_short` the caller asks `require_room` itself, before it writes.
     Raises RuntimeError outside a transaction, where a lock would hold nothing.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a stream is locked inside audit.transaction()")
-    return {stream.id: stream for stream in rows.lock(set(ids))}
+    locked = {stream.id: stream for stream in rows.lock(set(ids))}
+    if not even_when_short:
+        for stream in locked.values():
+            require_room(stream)
+    return locked
+
+
+def require_room(stream: Stream) -> None:
+    """Raises StorageFull when there was room for audit entries only as this stream was locked."""
+    if stream.is_short:
+        raise StorageFull
 
 
 def append(events: Sequence[NewEvent]) -> list[EventRow]:

@@ -3,6 +3,7 @@
     retention.policies    which policy counts for what, and why (`explain`)
     retention.schedules   the periods of one rule at one moment, as its rule asks for them
     retention.engine      runs: one at a time, taken up again when they were interrupted; dry runs
+    retention.clock       what time it is, for what goes for good
     retention.holds       what is held, for whoever is about to remove something
     retention.services    policies are made and changed, holds placed and lifted
     retention.wiring      what those to the right hand over

@@ -15,13 +15,18 @@ from django.db import Error
 
 import audit
 from core.actor import SYSTEM
+from core.errors import AuditUnavailable, DatabaseUnavailable, StorageFull
 from core.retention import RetentionRule, rules
-from core.time import now
 from retention.alone import alone
+from retention.clock import now
 from retention.models import By, Policy, Run, RunCount, RunState
 from retention.schedules import Planned
 
 log = logging.getLogger(__name__)
+
+_AWAY = (Error, AuditUnavailable, DatabaseUnavailable, StorageFull)
+"""How a database that fails shows itself. Its connection may be gone, and with it the lock of `alone`: nothing more is
+removed then."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,12 @@ def apply(by: By, rule: str = "", *, until: float | None = None) -> Result:
     is taken up again by the next call. A run about something else that was interrupted is ended first.
 
     A rule that fails ends by itself, and the others go on; a failing database ends the call, and the run can be taken
-    up again. Raises UnderWay while somebody else runs, KeyError for a rule that does not exist.
+    up again. Raises UnderWay while somebody else runs, KeyError for a rule that does not exist; of a failing database
+    its own errors, AuditUnavailable, DatabaseUnavailable and StorageFull.
     """
     _chosen(rule)
     with alone():
-        interrupted = unfinished()
+        interrupted = _interrupted()
         if interrupted is not None and interrupted.rule != rule:
             _go_on(interrupted, until)
             if interrupted.state == RunState.RUNNING:
@@ -82,9 +88,26 @@ def apply(by: By, rule: str = "", *, until: float | None = None) -> Result:
         return _result(run, taken_up=interrupted is not None)
 
 
+def take_up(*, until: float | None = None) -> None:
+    """The same for the run that was interrupted, and no other is begun; without one nothing is done."""
+    with alone():
+        run = _interrupted()
+        if run is not None:
+            _go_on(run, until)
+
+
 def unfinished() -> Run | None:
     """The run that is under way, or was interrupted."""
     return Run.objects.filter(state=RunState.RUNNING).first()
+
+
+def _interrupted() -> Run | None:
+    """The run to take up again. When its moment has yet to come, by a clock that was wrong, it is now."""
+    run, moment = unfinished(), now()
+    if run is not None and run.started_at > moment:
+        run.started_at = moment
+        run.save(update_fields=["started_at"])
+    return run
 
 
 def _chosen(rule: str) -> Sequence[RetentionRule]:
@@ -115,10 +138,10 @@ _paused: list[_Paused] = []
 
 
 def _batches(rule: RetentionRule, run: Run, count: RunCount) -> _Paused:
-    """Where the rule was left, unless somebody has changed its policies since; else from the beginning."""
+    """Where the rule was left, unless its policies have changed since or the run's moment; else from the beginning."""
     while _paused:
         left = _paused.pop()
-        if left.count.pk == count.pk and left.schedule.is_current():
+        if left.count.pk == count.pk and left.schedule.moment == run.started_at and left.schedule.is_current():
             return left
     schedule = Planned(rule, run.started_at, count)
     return _Paused(count, schedule, rule.purge(schedule))
@@ -133,7 +156,7 @@ def _follow(rule: RetentionRule, run: Run, count: RunCount, until: float | None)
             if until is not None and time.monotonic() >= until:
                 _paused.append(going)
                 return False
-    except Error:
+    except _AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a rule raises is kept as its reason; the others go on
         failure = type(error).__name__

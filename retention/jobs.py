@@ -23,11 +23,17 @@ def look() -> None:
 
 
 def apply_some() -> None:
-    """One slice; the next one is enqueued. Does nothing while a command runs, which then does it all."""
-    if not _is_wanted():
-        return
+    """One slice; the next one is enqueued. Does nothing while a command runs, which then does it all.
+
+    One that was interrupted is ended, and no other begun before its night: whoever has tried one rule at a terminal
+    has not asked for all of them.
+    """
+    until = time.monotonic() + SLICE
     try:
-        engine.apply(By.WORKER, until=time.monotonic() + SLICE)
+        if engine.unfinished() is not None:
+            engine.take_up(until=until)
+        elif nights.is_due():
+            engine.apply(By.WORKER, until=until)
     except UnderWay:
         return
     if engine.unfinished() is not None:

@@ -7,8 +7,8 @@ from django.db import connection
 from django.db.models import F, Q
 
 from core.retention import EVERYTHING, Purged, RetentionRule, Scope
-from core.time import now
 from retention import holds, policies
+from retention.clock import now
 from retention.models import Policy, RunCount
 
 

@@ -19,6 +19,9 @@ from retention.policies import in_words, scope_of
 CHANGE_POLICY = "retention.change_policy"
 PLACE_HOLD = "retention.place_hold"
 
+_LONGEST = {field.name: field.max_length for field in Policy._meta.fields if field.max_length is not None}
+"""Characters of a policy's fields."""
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -65,12 +68,13 @@ def create_policy(*, actor: Actor, rule: str, scope: Scope = EVERYTHING, days: i
     """From the next run on, what lies in this scope is kept for `days`; None is for ever.
 
     Raises Forbidden, Invalid (an unknown rule or value, a scope this rule has not, days below its floor, or beyond a
-    hundred years), Conflict when this scope has a policy of this rule.
+    hundred years, a note of more than 500 characters), Conflict when this scope has a policy of this rule.
     """
     _require(actor, CHANGE_POLICY)
     declared = _rule(rule)
     _require_scope(declared, scope)
     _require_days(declared, days)
+    _require_note(note)
     try:
         with audit.transaction():
             policy = Policy.objects.create(rule=rule, **scope._asdict(), days=days, note=note, created_by=actor.id)
@@ -89,6 +93,7 @@ def change_policy(*, actor: Actor, policy: Policy, days: int | None, note: str |
     with audit.transaction():
         current = _locked(policy.id)
         _require_days(_rule(current.rule), days)
+        _require_note(note or "")
         before, changed_note = current.days, note is not None and note != current.note
         if days == before and not changed_note:
             return current
@@ -160,6 +165,8 @@ def _require_scope(rule: RetentionRule, scope: Scope) -> None:
     for name, value in scope._asdict().items():
         if value and name not in rule.scopes:
             raise _invalid(name, "choice", f"{rule.title} are not told apart by this.")
+        if "\x00" in value or value != value.strip() or len(value) > _LONGEST[name]:
+            raise _invalid(name, "choice", f"At most {_LONGEST[name]} characters, with no blanks around them.")
         if value and value not in wiring.scope_values.get(name, (value,)):
             raise _invalid(name, "choice", f"One of {', '.join(sorted(wiring.scope_values[name]))}.")
 
@@ -171,6 +178,11 @@ def _require_days(rule: RetentionRule, days: int | None) -> None:
         raise _invalid("days", "range", f"From 1 to {MOST_DAYS} days, or none for ever.")
     if rule.floor is not None and days < rule.floor.days:
         raise _invalid("days", "floor", f"{rule.title} are kept for at least {in_words(rule.floor)}.")
+
+
+def _require_note(note: str) -> None:
+    if len(note) > _LONGEST["note"]:
+        raise _invalid("note", "max_length", f"At most {_LONGEST['note']} characters.")
 
 
 def _require_text(reason: str, case_id: str) -> None:

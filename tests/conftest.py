@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -23,6 +24,7 @@ from pytest_django import DjangoDbBlocker
 from audit import seals, writer
 from core.limits import buckets
 from encryption.keyring import keyring
+from tests.everyday import first_stands_for_others
 from tests.reset import PostgresReset, Reset, SqliteReset
 
 LONG = (
@@ -42,9 +44,15 @@ default.create_ssl_context = functools.cache(default.create_ssl_context)  # type
 Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files come first: one that began last would leave the other processes nothing to do."""
+    """Long files come first: one that began last would leave the other processes nothing to do. Everyday the first case
+    of each test stands for the others, but where every door is asked, or every promise."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    here = Path(__file__).parent
+    always = (here / "doors", here / "promises")
+    files = {item.path for item in items if item.path.parent not in always}
+    first_stands_for_others(items, files, of_each_test=True)
 
 
 def pytest_collection_finish() -> None:

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ("confirmed", models.BooleanField(default=False)),
                 ("secret", encryption.fields.EncryptedTextField(max_length=32)),
                 ("last_step", models.BigIntegerField(default=-1)),
+                ("begun_in", models.BinaryField(default=b"", max_length=32)),
                 ("created_at", models.DateTimeField(default=core.time.now, editable=False)),
                 (
                     "user",

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                     ("disabled", "the account was disabled"),
                     ("authority", "the person's role or rights were changed"),
                     ("restored", "a backup was restored"),
+                    ("second_factor", "an authenticator app was set up"),
                 ],
                 max_length=16,
             ),

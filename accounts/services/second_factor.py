@@ -1,11 +1,14 @@
-"""The second factor of people who use the admin: setting it up, showing it, removing it."""
+"""The second factor of people who use the admin: setting it up, showing it wherever they sign in, removing it."""
 
 from uuid import UUID
+
+from django.db import transaction
 
 import audit
 from accounts import totp
 from accounts.limiting import totp_failures
-from accounts.models import RecoveryCode, TotpDevice, User
+from accounts.models import Ended, LoginSession, RecoveryCode, TotpDevice, User
+from accounts.services.ending import end_all
 from core.actor import Actor
 from core.errors import FieldError, Forbidden, Invalid
 from core.time import now
@@ -16,27 +19,44 @@ def device_of(user_id: UUID) -> TotpDevice | None:
     return TotpDevice.objects.filter(user=user_id, confirmed=True).first()
 
 
-def begin_second_factor(*, actor: Actor) -> TotpDevice:
-    """The actor's authenticator app, with a new secret if there was none. It counts once a code of it was shown."""
-    device, _ = TotpDevice.objects.get_or_create(user_id=actor.id, defaults={"secret": totp.new_secret()})
+def begin_second_factor(*, actor: Actor, session: str) -> TotpDevice:
+    """The actor's authenticator app; it counts once a code of it was shown. Until then its secret is that of one
+    session (its key), the same however often it is asked for, and another session begins with a new one: who once got
+    in with the password alone must not know the secret that its owner sets up later."""
+    begun_in = totp.session_hash(session)
+    secret = totp.new_secret()
+    with transaction.atomic():
+        device, is_new = TotpDevice.objects.select_for_update(no_key=True).get_or_create(
+            user_id=actor.id, defaults={"secret": secret, "begun_in": begun_in}
+        )
+        if not is_new and not device.confirmed and bytes(device.begun_in) != begun_in:
+            device.secret, device.begun_in = secret, begun_in
+            device.save(update_fields=["secret", "begun_in"])
     return device
 
 
-def confirm_second_factor(*, actor: Actor, code: str) -> tuple[TotpDevice, list[str]]:
-    """The code proves that the app has the secret: from COMMIT on it is asked at every sign-in. Returns the recovery
-    codes, which nobody can read again.
+def confirm_second_factor(*, actor: Actor, session: str, code: str) -> tuple[TotpDevice, list[str]]:
+    """The code proves that the app has the secret: from COMMIT on it is asked at every sign-in, and sessions that began
+    without it are over. Returns the recovery codes, which nobody can read again.
 
-    Raises Invalid for a wrong code, or when there is nothing to confirm; RateLimited after too many wrong ones.
+    Raises Invalid for a wrong code, or when there is nothing to confirm that this session began; RateLimited after too
+    many wrong ones.
     """
+    begun_in = totp.session_hash(session)
     failures = totp_failures(actor.id)
     failures.require_room()
     with audit.transaction():
-        device = TotpDevice.objects.select_for_update(no_key=True).filter(user_id=actor.id, confirmed=False).first()
+        device = (
+            TotpDevice.objects.select_for_update(no_key=True)
+            .filter(user_id=actor.id, confirmed=False, begun_in=begun_in)
+            .first()
+        )
         step = None if device is None else totp.matching_step(device.secret, code, device.last_step)
         if device is not None and step is not None:
             device.confirmed, device.last_step = True, step
             device.save(update_fields=["confirmed", "last_step"])
             audit.record("totp.enrolled", actor=actor, object_id=device.id)
+            end_all(LoginSession.objects.filter(user=actor.id), Ended.SECOND_FACTOR, actor=actor)
             return device, _new_codes(device)
     failures.count()
     raise _refused(actor, "wrong")
@@ -57,8 +77,8 @@ def show_second_factor(*, actor: Actor, code: str) -> TotpDevice | None:
     failures.require_room()
     with audit.transaction():
         # One at a time: else one code would do for two who show it at once.
-        device = TotpDevice.objects.select_for_update(no_key=True).get(user_id=actor.id, confirmed=True)
-        if _accept(device, code, actor):
+        device = TotpDevice.objects.select_for_update(no_key=True).filter(user_id=actor.id, confirmed=True).first()
+        if device is not None and _accept(device, code, actor):
             return device
     failures.count()
     raise _refused(actor, "wrong")
@@ -70,6 +90,9 @@ def renew_recovery_codes(*, actor: Actor, code: str) -> list[str]:
     if device is None:
         raise Invalid("There is no authenticator app.")
     with audit.transaction():
+        # Whoever asks at the same time has other codes, and only the last ones count.
+        if not TotpDevice.objects.select_for_update(no_key=True).filter(pk=device.pk).exists():
+            raise Invalid("There is no authenticator app.")
         audit.record("totp.enrolled", actor=actor, object_id=device.id, reason="recovery_codes")
         return _new_codes(device)
 

@@ -4,18 +4,21 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F
 
 import audit
 from accounts import limiting, passwords, policies, querysets, tokens
 from accounts.models import Ended, LoginSession, RefreshToken, User
 from accounts.services.ending import end_all
+from accounts.services.second_factor import show_second_factor
 from accounts.services.signing_in import SignedIn, actor_of, open_session
 from core.actor import SYSTEM, SYSTEM_ID, Actor
-from core.errors import NotFound, TokenInvalid, TokenRevoked, Unauthenticated
+from core.errors import Invalid, NotFound, RateLimited, TokenInvalid, TokenRevoked, Unauthenticated
 
-REFUSAL = "The username or the password is not right, or the account cannot sign in."
-"""The one answer to every sign-in that fails, so that it does not tell who has an account."""
+REFUSAL = "The username, the password or the code is not right, or the account cannot sign in."
+"""The one answer to every sign-in that fails, so that it tells neither who has an account nor that a password is
+right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +27,30 @@ class _Attempt:
 
     username: str
     password: str = field(repr=False)
+    otp: str = field(repr=False)
     address: str
     request_id: str
 
 
-def log_in(*, username: str, password: str, address: str, user_agent: str = "", request_id: str = "") -> SignedIn:
-    """A new session for whoever knows the password.
+def log_in(
+    *, username: str, password: str, otp: str = "", address: str, user_agent: str = "", request_id: str = ""
+) -> SignedIn:
+    """A new session for whoever knows the password, and shows a code (`otp`) if they have an authenticator app.
 
     Raises Unauthenticated with the one same text, after the same work, for a wrong password, an unknown name, a
-    disabled account and one without a password; Invalid for a password no account can have; RateLimited after too many
-    failures.
+    disabled account and one without a password; also without the right code, and for staff who have set up no app where
+    ADMIN_REQUIRE_TOTP says that everybody has one (they do that in the admin). Raises Invalid for a password no account
+    can have; RateLimited after too many failures.
     """
     passwords.require_usable(password, "password")
-    attempt = _Attempt(username, password, address, request_id)
+    attempt = _Attempt(username, password, otp, address, request_id)
     user = User.objects.find(username)
     checked = _checked(attempt, user)
-    if checked is None or (signed_in := _open(checked, user_agent, attempt)) is None:
+    if (
+        checked is None
+        or not _has_second_factor(checked.user, attempt)
+        or ((signed_in := _open(checked, user_agent, attempt)) is None)
+    ):
         _record_refusal(user, attempt)
         raise Unauthenticated(REFUSAL)
     return signed_in
@@ -63,6 +74,16 @@ def _checked(attempt: _Attempt, user: User | None) -> _Checked | None:
             failures.count()
             return None
         return _Checked(user, passwords.encode(attempt.password) if verdict.outdated else None)
+
+
+def _has_second_factor(user: User, attempt: _Attempt) -> bool:
+    """Whether they showed the one they have, or need none."""
+    actor = actor_of(user, None, attempt.address, attempt.request_id)
+    try:
+        device = show_second_factor(actor=actor, code=attempt.otp)
+    except (Invalid, RateLimited):  # Recorded there; said in other words it would tell that the password was right.
+        return False
+    return device is not None or not (user.is_staff and settings.ADMIN_REQUIRE_TOTP)
 
 
 def _open(checked: _Checked, user_agent: str, attempt: _Attempt) -> SignedIn | None:

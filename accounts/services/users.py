@@ -12,7 +12,7 @@ from accounts import names, passwords, policies
 from accounts.models import RIGHTS_ARE_FOR_STAFF, Ended, LoginSession, Role, User
 from accounts.services.ending import end_all
 from core.actor import Actor
-from core.errors import Conflict, FieldError, Invalid
+from core.errors import Conflict, FieldError, Forbidden, Invalid
 from core.shapes import camel
 from realtime import announce
 
@@ -109,15 +109,17 @@ def change_authority(
     """Give somebody another role, other rights or other groups; None leaves one as it is. Returns the user as stored.
 
     Their sessions end: sockets know the role of the person who opened them. A repeat changes nothing. Raises Forbidden
-    unless `actor` is a superuser and somebody else, and Invalid for rights without the role staff, and for a bot with a
-    password.
+    unless `actor` is a superuser and somebody else, and Invalid for rights without the role staff, for a group of
+    somebody who may not use the admin, and for a bot with a password.
     """
     policies.can_grant(actor, user)
     wanted = {"role": role, "is_staff": is_staff, "is_superuser": is_superuser}
     with audit.transaction():
-        user = _locked(user)
+        user = _locked_by(actor, user)
         changed = {name: value for name, value in wanted.items() if value is not None and _set(user, name, value)}
         regrouped = _regrouped(user, groups)
+        if regrouped and groups and not user.is_staff:
+            raise _wrong("groups", "group_without_staff", "Only people who may use the admin can be in a group.")
         if changed or regrouped:
             _require_clean(user, changed)
             _require_coherent(user, has_password=user.has_usable_password())
@@ -135,7 +137,7 @@ def disable_user(*, actor: Actor, user: User) -> User:
     """
     policies.can_manage(actor, user)
     with audit.transaction():
-        user = _locked(user)
+        user = _locked_by(actor, user)
         if user.is_active:
             user.is_active = False
             user.sign_outs += 1
@@ -161,6 +163,17 @@ def enable_user(*, actor: Actor, user: User) -> User:
             user.save(update_fields=["is_active"])
             audit.record("user.enabled", actor=actor, object_id=user.id)
     return user
+
+
+def _locked_by(actor: Actor, user: User) -> User:
+    """The same, by somebody who is still who they were when they asked: of two superusers who take each other's rights
+    away at once one is left. Raises Forbidden."""
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in={actor.id, user.pk}).order_by("pk")
+    found = {row.pk: row for row in rows}
+    asking = found.get(actor.id)
+    if asking is None or not asking.is_active or (actor.is_superuser and not asking.is_superuser):
+        raise Forbidden("Your own rights were taken away meanwhile.", subject_id=user.pk)
+    return found[user.pk]
 
 
 def _locked(user: User) -> User:

@@ -5,7 +5,7 @@ is found later can only cut the answer off, which a client notices by its length
 is ever sent. Storage and cipher run in threads of their own, so a slow storage slows downloads and nothing else; those
 threads never use the database, whose connections they would keep.
 
-What a download holds it holds for as long as its client takes. So there are only so many at once (`places`), each
+What a download holds it holds for as long as its client takes. So there are only so many at once (`downloads`), each
 holds little, and a client has to take it at the least speed that uploads have too.
 """
 
@@ -24,12 +24,13 @@ from django.conf import settings
 from attachments.opening import StoredFile
 from attachments.refusals import Altered
 from attachments.serving.links import Link
-from attachments.serving.places import Place
+from attachments.serving.places import downloads
 from attachments.serving.ranges import Asked
 from attachments.serving.telling import UNDECRYPTABLE, tell
 from attachments.serving.uses import Use
 from attachments.storage import ObjectGone
 from core.errors import AppError
+from core.places import Place
 from encryption.files import CHUNK
 from encryption.formats import Undecryptable
 from realtime import threads
@@ -70,7 +71,7 @@ class Delivery:
     async def begin(self) -> None:
         """Open the first part. Raises RateLimited, TooManyDownloads, Altered (recorded) and StorageUnavailable."""
         if self._asked.length > CHUNK:
-            self._place = Place(self._use.actor.id)
+            self._place = downloads.take(self._use.actor.id)
         self._ready += await self._in_thread(self._open)
         self._given_at = self._clock()
 

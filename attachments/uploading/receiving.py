@@ -21,10 +21,11 @@ from attachments.refusals import FileTooLarge
 from attachments.services import previewing
 from attachments.services import uploading as steps
 from attachments.services.uploading import Carried, Upload
-from attachments.uploading import largest_file, places
+from attachments.uploading import largest_file
 from attachments.uploading.form import Form
 from attachments.uploading.incoming import Incoming
 from attachments.uploading.pipe import Pipe
+from attachments.uploading.places import uploads
 from core import measuring
 from core.actor import Actor
 from core.errors import AppError, FieldError, Invalid, RequestTimeout
@@ -179,4 +180,4 @@ def _in_thread(work: Any) -> "asyncio.Future[Any]":
 @cache
 def _pool() -> ThreadPoolExecutor:
     # One more for each than there are uploads, for what is undone after its place has been given away.
-    return ThreadPoolExecutor(2 * places.MOST, thread_name_prefix="upload")
+    return ThreadPoolExecutor(2 * uploads.most, thread_name_prefix="upload")

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 from accounts.authentication import signed_in
 from attachments import events
 from attachments import serializers as shapes
-from attachments.uploading import places, receiving
+from attachments.uploading import receiving
 from attachments.uploading.incoming import GoneAway, Incoming
+from attachments.uploading.places import uploads
 from core import limits
 from core.actor import Actor
 from core.errors import Draining, MethodNotAllowed
@@ -77,7 +78,7 @@ async def _received(actor: Actor, content_type: str, incoming: Incoming) -> Http
     limits.enforce(events.upload.limit, actor.id)
     arriving = await receiving.begun(content_type, incoming)
     clean = validate(events.upload.schema, arriving.form.fields())
-    with places.taken(actor.id):
+    with uploads.take(actor.id):
         attachment = await events.upload.perform_awaiting(actor, {**clean, "arriving": arriving})
     return JsonResponse(await threads.run(events.upload.answer, attachment, actor), status=201)
 

@@ -1,6 +1,6 @@
 """Whether what was restored is whole: the log, the counters, and a sample of what was said, opened."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any
@@ -95,17 +95,11 @@ def _sampled(found: Iterable[Any], open_: Callable[[Any], object]) -> Sample:
 
 
 def _some(rows: "QuerySet[Any]", most: int) -> list[Any]:
-    """So many of them, from places at random between the oldest and the newest: their ids begin with their time."""
-    by_id = rows.order_by("id")
-    ends = by_id.first(), by_id.last()
-    if ends[0] is None or ends[1] is None:
-        return []
-    found = {row.id: row for row in ends if row is not None}
-    for place in _places(ends[0].id, ends[1].id, most):
-        found |= {row.id: row for row in by_id.filter(id__gte=place)[:1]}
-    return list(found.values())
-
-
-def _places(low: UUID, high: UUID, count: int) -> Iterator[UUID]:
-    for _ in range(max(0, count - 2)):
-        yield UUID(int=_random.randint(low.int, high.int))
+    """So many of them, each as likely as any other, or all: in one pass over the ids (algorithm R: Vitter, 1985)."""
+    ids: list[UUID] = []
+    for number, id_ in enumerate(rows.order_by().values_list("id", flat=True).iterator()):
+        if number < most:
+            ids.append(id_)
+        elif (place := _random.randrange(number + 1)) < most:
+            ids[place] = id_
+    return list(rows.filter(id__in=ids))

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 from config.backups.postgres import PostgresEngine
@@ -44,6 +45,15 @@ def drill(backup: Path, into: str, *, with_files: bool) -> Report:
             said = [line for line in done.stderr.splitlines() if line.startswith("CommandError:")]
             raise Trouble(said[-1] if said else "The drill could not be carried out.") from None
         return report
+
+
+def require_usable(into: str) -> None:
+    """Returns when a drill can be carried out there: an empty database that answers, or an empty folder. Changes
+    nothing. Raises Trouble."""
+    if "://" in into:
+        _empty_database(into)
+    else:
+        _require_empty(Path(into))
 
 
 @contextmanager
@@ -76,11 +86,7 @@ def _keys() -> dict[str, str]:
 
 @contextmanager
 def _postgres_scratch(address: str) -> Iterator[str]:
-    if urlsplit(address).password:
-        raise Trouble("A password on a command line is everybody's to see: put it into PGPASSWORD or PGPASSFILE.")
-    engine = PostgresEngine(env.database("--verify-into", address))
-    if not engine.is_empty():
-        raise Trouble("The database for the drill is not empty. Nothing was changed.")
+    engine = _empty_database(address)
     try:
         yield address
     finally:
@@ -89,11 +95,30 @@ def _postgres_scratch(address: str) -> Iterator[str]:
         raise Trouble("Something is left in the database of the drill: look, and make it anew.")
 
 
+def _empty_database(address: str) -> PostgresEngine:
+    parts = urlsplit(address)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise Trouble("--verify-into names an empty folder, or a database as postgres://name@host/database.")
+    if parts.password:
+        raise Trouble("A password on a command line is everybody's to see: put it into PGPASSWORD or PGPASSFILE.")
+    try:
+        engine = PostgresEngine(env.database("--verify-into", address))
+    except ImproperlyConfigured:
+        raise Trouble("--verify-into is not understood: postgres://name@host/database.") from None
+    if not engine.is_empty():
+        raise Trouble("The database for the drill is not empty. Nothing was changed.")
+    return engine
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Trouble(f"{folder} is no empty folder. Nothing was changed.")
+
+
 @contextmanager
 def _sqlite_scratch(folder: Path) -> Iterator[str]:
     was_there = folder.is_dir()
-    if folder.exists() and (not was_there or any(folder.iterdir())):
-        raise Trouble(f"{folder} is no empty folder. Nothing was changed.")
+    _require_empty(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         yield f"sqlite:///{quote(str(folder.absolute() / 'drill.sqlite3'))}"

@@ -38,14 +38,14 @@ def beside(folder: Path) -> Iterator[tuple[Path, Manifest]]:
                 found.append((path, read(path)))
             except Trouble:
                 continue
-    yield from sorted(found, key=lambda one: one[1].made_at, reverse=True)
+    yield from sorted(found, key=lambda one: (one[1].growth, one[1].moment), reverse=True)
 
 
 def newest_vault(of: Path, manifest: Manifest, vault_file: str, *, trusted: bool) -> Path:
-    """The newest backup beside this one, or itself, that still has its vault and is of the same installation. Raises
-    Trouble when there is none."""
+    """The newest backup beside this one, or itself, that still has its vault and is of the same installation: by what
+    it knows, and by the clock only among those that know as much. Raises Trouble when there is none."""
     for path, other in beside(of.parent):
-        if other.org == manifest.org and other.made_at >= manifest.made_at and (path / vault_file).exists():
+        if other.org == manifest.org and other.is_as_new_as(manifest) and (path / vault_file).exists():
             require_genuine(path, other, trusted=trusted)
             return path
     if (of / vault_file).exists():

@@ -83,6 +83,17 @@ class Manifest:
         return datetime.fromisoformat(self.made_at)
 
     @property
+    def growth(self) -> tuple[int, int, int]:
+        """What only ever grows between two restores, whatever the clock says: entries of the ledger, keys (a destroyed
+        one keeps its row), people who were erased. Of two vaults with the same, either opens what the other does."""
+        return self.shreds, self.vault.get("vault_data_key", 0), len(self.erased)
+
+    def is_as_new_as(self, other: "Manifest") -> bool:
+        """Whether it knows all that the other does. On the two sides of a restore, behind which things may have grown
+        another way, the clock has to say so too."""
+        return self.growth >= other.growth and (self.epoch == other.epoch or self.moment >= other.moment)
+
+    @property
     def erased_people(self) -> dict[UUID, bool]:
         return {UUID(id_): with_records for id_, with_records in self.erased.items()}
 

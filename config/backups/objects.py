@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from django.conf import settings
 
+from attachments.models import Attachment
 from attachments.storage import ObjectGone, object_store
 from attachments.storage.contract import PART, checked
 from config.backups.engines import Snapshot
@@ -25,18 +27,28 @@ from config.backups.trouble import Trouble
 LIST, FOLDER = "objects.jsonl", "files"
 _AT_ONCE = 8
 _KNOWN = """
-    SELECT storage_key, thumbnail_key FROM attachments_attachment
-    WHERE gone_at IS NULL AND status NOT IN ('uploading', 'failed') ORDER BY id
+    SELECT storage_key, thumbnail_key, gone_at IS NOT NULL FROM attachments_attachment
+    WHERE status NOT IN ('uploading', 'failed') ORDER BY id
 """
 
 
 @dataclass
 class Kept:
-    """One object; without `sha256` its contents are not in the backup."""
+    """One object; without `sha256` its contents are not in the backup. `gone` is one that nobody can open any more and
+    that is still there: because it will be removed in a moment, or because a legal hold keeps it."""
 
     key: str
     bytes: int
     sha256: str = ""
+    gone: bool = False
+
+
+class _Named(NamedTuple):
+    """One that the rows name. Of thumbnails there are not as many as there may be, and what is gone may be removed."""
+
+    key: str
+    is_thumbnail: bool
+    is_gone: bool
 
 
 def keep(folder: Path, snapshot: Snapshot, *, copied: bool) -> Objects:
@@ -46,12 +58,13 @@ def keep(folder: Path, snapshot: Snapshot, *, copied: bool) -> Objects:
         (folder / FOLDER).mkdir(mode=0o700)
     look: Callable[[str], Kept | None] = (lambda key: _copied(folder, key)) if copied else _looked_at
     with new_file(folder / LIST) as file, ThreadPoolExecutor(1 if copied else _AT_ONCE) as pool:
-        for (_, is_thumbnail), kept in _each(pool, look, _known(snapshot)):
+        for named, kept in _each(pool, look, _known(snapshot)):
             if kept is not None:
+                kept.gone = named.is_gone
                 file.write(orjson.dumps(asdict(kept), option=orjson.OPT_APPEND_NEWLINE))
                 told.count += 1
                 told.bytes += kept.bytes
-            elif not is_thumbnail:  # of those there are not as many as there may be
+            elif not (named.is_thumbnail or named.is_gone) and _is_named_still(named.key):
                 told.missing += 1
     return told
 
@@ -71,36 +84,63 @@ def require_whole(folder: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Put the objects of a backup into the storage. Those that are there with the same length stay."""
+    """Put the objects of a backup into the storage. Those that are there stay, byte for byte as they were kept: one
+    that was damaged has its length still."""
     for kept in listed(folder):
+        source = _in(folder / FOLDER, kept.key)
+        if _is_stored(kept):
+            continue
         if settings.STORAGE_PROVIDER == "local":
-            target = _in(_root(), kept.key)
-            if not (target.exists() and target.stat().st_size == kept.bytes):
-                _link(_in(folder / FOLDER, kept.key), target)
-        elif _looked_at(kept.key) != Kept(kept.key, kept.bytes):
-            with _in(folder / FOLDER, kept.key).open("rb") as source:
-                object_store().write(kept.key, source)
+            _link(source, _in(_root(), kept.key))
+        else:
+            with source.open("rb") as file:
+                object_store().write(kept.key, file)
 
 
 def missing(folder: Path) -> int:
-    """How many of the objects on the list are not in the storage now, or have another length."""
+    """How many of the objects on the list are not in the storage now, or have another length. What had gone is none of
+    them: it may have been removed since."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda kept: _looked_at(kept.key) == Kept(kept.key, kept.bytes), listed(folder))
+        expected = (kept for kept in listed(folder) if not kept.gone)
+        found = pool.map(lambda kept: _looked_at(kept.key) == Kept(kept.key, kept.bytes), expected)
         return sum(not is_there for is_there in found)
 
 
-def _known(snapshot: Snapshot) -> Iterator[tuple[str, bool]]:
-    for storage_key, thumbnail_key in snapshot.rows(_KNOWN):
-        yield storage_key, False
+def unnamed() -> list[str]:
+    """Names of objects in the folder of this machine that belong to no row: after a restore, those of files that came
+    behind the backup. Nobody will ever open them, and nothing removes them."""
+    if settings.STORAGE_PROVIDER != "local":
+        return []
+    known = Attachment.objects.values_list("storage_key", "thumbnail_key")
+    return sorted({path.name for path in _root().glob("??/*")} - {key for keys in known.iterator() for key in keys})
+
+
+def _is_named_still(key: str) -> bool:
+    """Somebody may have deleted the file since the snapshot."""
+    return Attachment.objects.filter(storage_key=key, gone_at=None).exists()
+
+
+def _is_stored(kept: Kept) -> bool:
+    if _looked_at(kept.key) != Kept(kept.key, kept.bytes):
+        return False
+    digest = sha256()
+    for part in object_store().read(kept.key, 0, kept.bytes):
+        digest.update(part)
+    return digest.hexdigest() == kept.sha256
+
+
+def _known(snapshot: Snapshot) -> Iterator[_Named]:
+    for storage_key, thumbnail_key, is_gone in snapshot.rows(_KNOWN):
+        yield _Named(storage_key, False, bool(is_gone))
         if thumbnail_key is not None:
-            yield thumbnail_key, True
+            yield _Named(thumbnail_key, True, bool(is_gone))
 
 
 def _each(
-    pool: ThreadPoolExecutor, look: Callable[[str], Kept | None], known: Iterator[tuple[str, bool]]
-) -> Iterator[tuple[tuple[str, bool], Kept | None]]:
+    pool: ThreadPoolExecutor, look: Callable[[str], Kept | None], known: Iterator[_Named]
+) -> Iterator[tuple[_Named, Kept | None]]:
     wanted = list(known)
-    return zip(wanted, pool.map(lambda one: look(one[0]), wanted), strict=True)
+    return zip(wanted, pool.map(lambda named: look(named.key), wanted), strict=True)
 
 
 def _looked_at(key: str) -> Kept | None:

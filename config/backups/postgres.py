@@ -98,6 +98,14 @@ class PostgresEngine:
         )
 
 
+# What unlogged tables hold is nothing to keep: PostgreSQL itself empties them after a crash.
+_HOW = ("--format=custom", "--no-unlogged-table-data")
+_TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relpersistence = 'p' ORDER BY 1
+"""
+
+
 class PostgresSnapshot:
     def __init__(self, engine: PostgresEngine, connection: "psycopg.Connection[tuple[Any, ...]]", folder: Path) -> None:
         self._engine, self._connection, self._folder = engine, connection, folder
@@ -106,7 +114,7 @@ class PostgresSnapshot:
         return self._connection.execute(statement.encode()).fetchall()
 
     def tables(self) -> list[str]:
-        return [name for (name,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
+        return [name for (name,) in self.rows(_TABLES)]
 
     def dump(self) -> None:
         [(snapshot,)] = self.rows("SELECT pg_export_snapshot()")
@@ -115,7 +123,7 @@ class PostgresSnapshot:
             (self._engine.vault_file, "--table=vault_*"),
         ):
             place = self._folder / file
-            options = ["--format=custom", f"--snapshot={snapshot}", which, f"--file={place}"]
+            options = [*_HOW, f"--snapshot={snapshot}", which, f"--file={place}"]
             self._engine.run("pg_dump", options)
             with place.open("rb") as written:
                 os.fsync(written.fileno())

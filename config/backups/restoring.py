@@ -46,8 +46,9 @@ class Plan:
 
 @dataclass
 class Restored:
-    """What was restored. `missing` objects are not in the storage. `behind` entries of the ledger are to be followed
-    before anybody is served. `erased` people were erased once more."""
+    """What was restored. `missing` objects are not in the storage, and the `unnamed` ones there belong to no row.
+    `behind` entries of the ledger are to be followed before anybody is served. `erased` people were erased once more.
+    """
 
     backup: str
     made_at: str
@@ -56,6 +57,7 @@ class Restored:
     behind: int
     erased: int = 0
     missing: int = 0
+    unnamed: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -101,7 +103,8 @@ def carry_out(plan: Plan, *, with_files: bool = True) -> Restored:
     installation.cache_clear()
     reset_keyring()
     told = _told(plan)
-    told.missing = _restore_objects(plan) if with_files else 0
+    if with_files:
+        told.missing, told.unnamed = _restore_objects(plan), objects.unnamed()
     told.erased = sum(_erase_again(plan.vault.erased_people, told.warnings))
     with audit.transaction():
         details = {"vault": plan.vault.id, "made_at": plan.data.made_at, "behind": told.behind, "missing": told.missing}
@@ -167,8 +170,13 @@ def _require_known_migrations(vault: Manifest) -> None:
 
 
 def _about_age(data: Manifest, vault: Manifest) -> Iterator[str]:
-    if vault.moment < data.moment:
-        yield "The vault is older than the data: what was sealed under keys made since then cannot be read."
+    if not vault.is_as_new_as(data):
+        yield (
+            "The vault is older than the data: what was sealed under keys made since then cannot be read, and keys that"
+            " were destroyed since then are back until a server starts and retention runs."
+        )
+    elif vault.moment < data.moment:
+        yield "By its time the vault is older than the data, by what it knows it is not: a clock was wrong."
     if vault.epoch != data.epoch:
         yield (
             "A backup was restored between the data and the vault: what was sealed under keys that it had not cannot be"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from config.dashboard.figures import Hour
 
 WIDTH, HEIGHT = 1080, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 14, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 6, 46, 14, 26
 _GAP = 4
 _EVERY = 3
 """Hours between two labels."""

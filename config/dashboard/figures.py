@@ -1,4 +1,5 @@
-"""What the first page of the admin knows, asked at most every few seconds in each process."""
+"""What the first page of the admin knows, asked at most every few seconds in each process. A moderator's queue is
+theirs alone, and asked each time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import OperationalError
-from django.db.models import Min, Sum
+from django.db.models import Count, Min, Sum
 
 from attachments.scanning.standing import standing
 from audit.admin_base import in_time, took_too_long
@@ -17,8 +19,8 @@ from config.health import cache_state
 from core.models import Task, TaskState
 from core.time import now
 from encryption import shredding
-from messaging.models import Message, Report
-from messaging.models.report import State
+from messaging.models import Message
+from messaging.querysets import open_reports_for
 from realtime import draining
 from realtime.leases import leases
 from realtime.presence import KIND as PRESENCE
@@ -70,19 +72,24 @@ class Work(NamedTuple):
 
 
 class Serving(NamedTuple):
-    """This process."""
+    """This process. `cache` is how Redis is; None where there is none."""
 
     is_draining: bool
     is_starting: bool
-    cache: str
+    cache: str | None
     scanner: str
+
+
+class Queue(NamedTuple):
+    """Reports that are open; `oldest` is None when there are none."""
+
+    waiting: int
+    oldest: datetime | None
 
 
 @dataclass(frozen=True)
 class Figures:
     at: datetime
-    reports: int
-    oldest_report: datetime | None
     online: int
     hours: Sequence[Hour]
     run_is_due: bool
@@ -159,13 +166,11 @@ def _last_run() -> LastRun | None:
 def _ask() -> Figures:
     moment = now()
     backup = backups.get()
-    serving = Serving(draining.is_on(), shredding.is_behind(), cache_state(), standing().value)
+    cache = cache_state() if settings.REDIS_URL else None
+    serving = Serving(draining.is_on(), shredding.is_behind(), cache, standing().value)
     with in_time(LONGEST):
-        reports = Report.objects.filter(state=State.OPEN)
         return Figures(
             at=moment,
-            reports=reports.count(),
-            oldest_report=reports.aggregate(oldest=Min("created_at"))["oldest"],
             online=len(leases.keys(PRESENCE)),
             hours=hourly.last(moment),
             run_is_due=nights.is_due(),
@@ -175,6 +180,12 @@ def _ask() -> Figures:
             work=_work(moment),
             serving=serving,
         )
+
+
+def queue_of(user_id: UUID) -> Queue:
+    """What waits for this moderator. Asked anew each time: in nobody's count is a report about themselves."""
+    with in_time(LONGEST):
+        return Queue(**open_reports_for(user_id).aggregate(waiting=Count("pk"), oldest=Min("created_at")))
 
 
 hourly = Hourly()

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from audit.admin_base import took_too_long
 from config.dashboard.chart import Chart, chart_of
-from config.dashboard.figures import Figures, figures
+from config.dashboard.figures import Figures, Queue, figures, queue_of
 from core.time import now
 from messaging.admin.reading import ago
 from retention.models import RunState
@@ -47,15 +47,17 @@ def dashboard_for(user: Any) -> Dashboard | None:
     """What this person may see of it; None when that is nothing, and then nothing is asked."""
     makers = [make for rights, make in _TILES if any(map(user.has_perm, rights))]
     charted = any(map(user.has_perm, (OPERATION, MESSAGES)))
-    if not makers and not charted:
+    if not makers and not charted and not user.has_perm(REPORTS):
         return None
     try:
         found = figures.get()
+        queue = queue_of(user.pk) if user.has_perm(REPORTS) else None
     except OperationalError as error:
         if not took_too_long(error):
             raise
         return Dashboard(None, [], None)
-    tiles = [make(found) for make in makers]
+    tiles = [_reports(queue)] if queue else []
+    tiles += [make(found) for make in makers]
     linked = [tile if user.has_perm(_PAGES.get(tile.page, "")) else tile._replace(page="") for tile in tiles]
     return Dashboard(found.at, [_with_address(tile) for tile in linked], chart_of(found.hours) if charted else None)
 
@@ -67,10 +69,10 @@ def _with_address(tile: Tile) -> Tile:
     return tile._replace(page=reverse(f"admin:{name}") + (f"?{query}" if query else ""))
 
 
-def _reports(found: Figures) -> Tile:
-    if not found.reports or found.oldest_report is None:
+def _reports(queue: Queue) -> Tile:
+    if queue.oldest is None:
         return Tile("Reports", "None open", "Nobody waits for a moderator.", GOOD, _QUEUE)
-    return Tile("Reports", f"{found.reports:,} open", f"The oldest came {ago(found.oldest_report)}.", FAIR, _QUEUE)
+    return Tile("Reports", f"{queue.waiting:,} open", f"The oldest came {ago(queue.oldest)}.", FAIR, _QUEUE)
 
 
 def _online(found: Figures) -> Tile:
@@ -130,12 +132,13 @@ def _backup(found: Figures) -> Tile:
 
 def _serving(found: Figures) -> Tile:
     serving = found.serving
-    said = f"Redis {serving.cache}. {_SCANNERS.get(serving.scanner, serving.scanner)}"
+    redis = "No Redis: this is the only process." if serving.cache is None else f"Redis {serving.cache}."
+    said = f"{redis} {_SCANNERS.get(serving.scanner, serving.scanner)}"
     if serving.is_draining:
         return Tile("This server", "Draining", said, FAIR)
     if serving.is_starting:
         return Tile("This server", "Starting", said, FAIR)
-    well = serving.cache == "available" and serving.scanner in {"available", "none"}
+    well = serving.cache in {None, "available"} and serving.scanner in {"available", "none"}
     return Tile("This server", "Ready", said, GOOD if well else FAIR)
 
 
@@ -154,7 +157,6 @@ _RUNS = "retention_run_changelist"
 _PAGES = {_QUEUE: REPORTS, _JOBS: OPERATION, _FAILED: OPERATION, _RUNS: RUNS}
 
 _TILES: tuple[tuple[tuple[str, ...], Callable[[Figures], Tile]], ...] = (
-    ((REPORTS,), _reports),
     ((OPERATION,), _online),
     ((OPERATION,), _serving),
     ((OPERATION,), _worker),
@@ -162,4 +164,4 @@ _TILES: tuple[tuple[tuple[str, ...], Callable[[Figures], Tile]], ...] = (
     ((RUNS,), _retention),
     ((OPERATION,), _backup),
 )
-"""In the order of the page, each with the rights of which one is enough."""
+"""In the order of the page, each with the rights of which one is enough. Before them stand a moderator's reports."""

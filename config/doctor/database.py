@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from audit import reserve
 from audit.grants import excessive
 from config.checks import is_elsewhere
 from config.doctor.checks import (
@@ -129,6 +130,15 @@ def connections(asked: Asked) -> Finding:
     remedy = "Raise max_connections, or lower DATABASE_THREADS; --processes says how many there are."
     found = f"{asked.processes} processes and one more during a restart may take {needed}; there are {room}."
     return error(found, remedy) if each > room else warning(found, remedy)
+
+
+@check("database.room", "The disk of the database has room, and some is kept for the audit log")
+def room(asked: Asked) -> Finding:
+    if reserve.is_short():
+        return error("It is full: nothing is stored but entries of what is read.", "Make room: it goes on by itself.")
+    if not settings.DATABASE_RESERVE:
+        return warning("DATABASE_RESERVE is 0: when the disk is full, nothing can be read either.", "Set it.")
+    return ok("It has.")
 
 
 @check("database.clock", "The clocks of the database and of this machine agree")

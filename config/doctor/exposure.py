@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from config.doctor.checks import Asked, Finding, State, check, error, ok, warning
+from config.doctor.checks import Asked, Finding, State, check, ok, warning
 
 _SIGN_IN = ("LOGIN_FAILURES_ACCOUNT", "LOGIN_FAILURES_ACCOUNT_ADDRESS", "PASSWORD_FAILURES", "TOTP_FAILURES")
 _GUESSES = 10_000
@@ -41,12 +41,9 @@ def proxies(asked: Asked) -> Finding:
 @check(
     "exposure.cookies",
     "The admin's cookies travel over TLS alone",
-    takes={f"security.W0{number}": State.ERROR for number in (10, 11, 12, 13, 14, 15, 16, 17)},
+    takes={"parley.W017": State.ERROR, **{f"security.W0{number}": State.ERROR for number in range(11, 18)}},
 )
 def cookies(asked: Asked) -> Finding:
-    """Django's checks say the same, in words about its own settings."""
-    if not settings.SESSION_COOKIE_SECURE:
-        return error("Somebody who listens gets the admin's cookies.", "Set ADMIN_COOKIES_SECURE=true.")
     return ok("They do, and no script can read them.")
 
 

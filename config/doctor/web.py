@@ -38,6 +38,9 @@ def _asks_the_server(ask: Callable[[Asked], Finding]) -> Measure:
             return not_applicable(_UNASKED)
         try:
             return ask(asked)
+        except socket.gaierror:
+            remedy = "Ask from where the name is known, or mend it in the DNS."
+            return cannot_tell("The name at --url is not known to this machine.", remedy)
         except (OSError, HTTPException, WebSocketException) as failure:
             remedy = "See to it that the proxy and a server run."
             return cannot_tell(f"There is no answer at --url ({type(failure).__name__}).", remedy)

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Min
 
 from attachments.models import Attachment, Status
-from audit.models import Entry, Seal
+from audit.models import Entry, Seal, Shortage
 from core.jobs import jobs
 from core.measuring import OTHER
 from core.models import Task, TaskState
@@ -86,6 +86,12 @@ def retention_age() -> float | None:
     )
     last = ended.first()
     return None if last is None else _age(last)
+
+
+def storage_full() -> float:
+    """0 while there is room."""
+    since = Shortage.objects.values_list("since", flat=True).first()
+    return 0.0 if since is None else _age(since)
 
 
 def open_reports() -> float:

@@ -9,9 +9,12 @@ from django.http import HttpRequest
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _LEAST = 20
 
-_OF_PROXIES = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP")
-"""With any of these a request has come through a proxy, whatever TRUSTED_PROXIES says: that setting forgotten, all the
-world would come from this machine."""
+_OF_PROXIES = (
+    *("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP"),
+    *("HTTP_CF_", "HTTP_X_ORIGINAL_", "HTTP_X_ENVOY_", "HTTP_X_PROXY"),
+)
+"""With a header that begins so a request has come through a proxy, whatever TRUSTED_PROXIES says: that setting
+forgotten, all the world would come from this machine."""
 
 
 def require_long_token(token: str) -> None:
@@ -29,7 +32,7 @@ def may_read(request: HttpRequest) -> bool:
     return (
         settings.TRUSTED_PROXIES == 0
         and request.META.get("REMOTE_ADDR") in _LOOPBACK
-        and not any(header in request.META for header in _OF_PROXIES)
+        and not any(header.startswith(_OF_PROXIES) for header in request.META)
     )
 
 

@@ -47,6 +47,7 @@ QUESTIONS = (
     Question("audit_unsealed_seconds", "Age of the oldest audit entry without a seal.", "", asking.unsealed_age),
     Question("files_waiting", "Files that wait for a verdict of the scanner.", "", asking.files_waiting),
     Question("retention_age_seconds", "How long ago retention was last carried out.", "", asking.retention_age),
+    Question("storage_full_seconds", "For how long the database's disk has had no room.", "", asking.storage_full),
     Question("reports_open", "Reports that nobody has settled.", "", asking.open_reports),
 )
 

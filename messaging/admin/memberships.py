@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from audit.admin_base import LookingAdmin
 from core.ids import parse_uuid
+from messaging.admin.filtering import place_of
 from messaging.models import Membership
 
 
@@ -35,7 +36,7 @@ class MembershipAdmin(LookingAdmin):
         *("until", "is_muted", "is_blocked", "delivered_seq", "read_seq"),
     )
     note = "One row for each stay: who comes back has another."
-    list_display = ("joined_at", "person", "role", "kind", "conversation_id", "left_at", "is_muted", "is_blocked")
+    list_display = ("joined_at", "person", "role", "kind", "place", "left_at", "is_muted", "is_blocked")
     list_filter = (StayFilter,)
     offered = frozenset({"stay"})
     search_fields = ("id",)  # shows the box; what it searches is below
@@ -54,6 +55,10 @@ class MembershipAdmin(LookingAdmin):
     @admin.display(description="person")
     def person(self, stay: Membership) -> str:
         return stay.user.username
+
+    @admin.display(description="conversation")
+    def place(self, stay: Membership) -> str:
+        return place_of(stay)
 
     @admin.display(description="kind")
     def kind(self, stay: Membership) -> str:

@@ -11,8 +11,10 @@ from django.http import HttpRequest
 
 from audit.admin_base import LookingAdmin, login_name_of
 from core.ids import parse_uuid
-from messaging.admin.filtering import DeletedFilter
-from messaging.models import Message
+from messaging.admin.filtering import DeletedFilter, place_of
+from messaging.models import Conversation, Message
+from messaging.removal.due import DELETED, LIVING
+from retention import explain
 
 
 @admin.register(Message)
@@ -22,9 +24,9 @@ class MessageAdmin(LookingAdmin):
         *("mentions_all", "mentions_some", "has_thread", "has_reactions", "has_files", "pinned_at"),
         *("forwarded_at", "created_at", "edited_at", "expires_at", "deleted_at"),
     )
-    facts = (*columns[:3], "person", *columns[3:], "deleter")
+    facts = (*columns[:3], "person", *columns[3:], "deleter", "kept")
     note = "Messages without what they say: that is encrypted, and for the members of their conversations."
-    list_display = ("created_at", "person", "type", "seq", "conversation_id", "edited_at", "deleted_at", "has_files")
+    list_display = ("created_at", "person", "type", "seq", "place", "edited_at", "deleted_at", "has_files")
     list_filter = ("type", DeletedFilter)
     offered = frozenset({"type__exact", "state"})
     search_fields = ("id",)  # shows the box; what it searches is below
@@ -47,6 +49,17 @@ class MessageAdmin(LookingAdmin):
     def person(self, message: Any) -> str:
         return str(message.sent_by)
 
+    @admin.display(description="conversation")
+    def place(self, message: Message) -> str:
+        return place_of(message)
+
     @admin.display(description="deleted by")
     def deleter(self, message: Any) -> str:
         return message.removed_by or ""
+
+    @admin.display(description="kept for")
+    def kept(self, message: Message) -> str:
+        """Which policy counts for it, and why."""
+        place = Conversation.objects.values("kind", "course_id").get(pk=message.conversation_id)
+        state = LIVING if message.deleted_at is None else DELETED
+        return " ".join(explain("messaging.messages", **place, message_type=message.type, state=state).why)

@@ -84,7 +84,11 @@ _MEASURES = (
         "It is deleted for everybody, with its files; the evidence here stays. This cannot be undone.",
         is_grave=True,
     ),
-    Measure("muted", "Mute in this conversation", "They read on and cannot write there until somebody un-mutes them."),
+    Measure(
+        "muted",
+        "Mute in this conversation",
+        "They read on, and cannot write there until somebody lets them speak again.",
+    ),
     Measure("unmuted", "Let them speak again", "They may write in this conversation again."),
     Measure("banned", "Ban from this room", "They are out at once and cannot come back until the ban is lifted.", True),
     Measure("unbanned", "Lift the ban", "They may come back, as anybody who has left."),

@@ -13,13 +13,13 @@ from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, Case, Model, Q, QuerySet, When
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from accounts.admin_forms import actor_of_admin
-from audit.admin_base import BoundedPaginator
+from audit.admin_base import BoundedPaginator, unless_sent
 from core import doors
 from core.errors import AppError, NotFound, Refused
 from core.ids import parse_uuid
@@ -197,8 +197,8 @@ class ReportAdmin(_ReportAdmin):
 
     def evidence_view(self, request: HttpRequest, report_id: UUID) -> HttpResponse:
         """The page once more, with the evidence in it: in this answer and in no other."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        if (elsewhere := unless_sent(request, _address(report_id))) is not None:
+            return elsewhere
 
         def show() -> HttpResponse:
             evidence = moderation.open_evidence(actor=actor_of_admin(request), report_id=report_id)
@@ -207,8 +207,8 @@ class ReportAdmin(_ReportAdmin):
         return self._answer(request, report_id, show)
 
     def note_view(self, request: HttpRequest, report_id: UUID) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        if (elsewhere := unless_sent(request, _address(report_id))) is not None:
+            return elsewhere
 
         def write() -> HttpResponse:
             text = request.POST.get("text", "")
@@ -219,8 +219,8 @@ class ReportAdmin(_ReportAdmin):
 
     def deed_view(self, request: HttpRequest, report_id: UUID, deed: str) -> HttpResponse:
         """One of DEEDS, upon the version of the report that stood on the page."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        if (elsewhere := unless_sent(request, _address(report_id))) is not None:
+            return elsewhere
 
         def do() -> HttpResponse:
             version = request.POST.get("version", "")

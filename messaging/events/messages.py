@@ -110,8 +110,8 @@ report = Receives(
     summary="Report a message; once per person.",
     description=(
         "A sealed copy of it is kept as evidence, with up to five messages on each side where `context` asks for them. "
-        "**Nobody is notified**: moderators have no list of reports yet, so whoever needs help must not wait for an "
-        "answer to this."
+        "**Nobody is notified**: it waits in the moderators' queue until one of them looks there, and the reporter "
+        "hears nothing of what follows, so whoever needs help must not wait for an answer to this."
     ),
     examples=examples.REPORT,
 )

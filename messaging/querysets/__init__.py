@@ -67,9 +67,9 @@ from messaging.querysets.own import (
 from messaging.querysets.receipts import reached, receipts_for
 from messaging.querysets.removed import removed_by_id, shredded_among, shredded_places
 from messaging.querysets.reports import (
-    count_open_reports,
     is_party,
     locked_report,
+    open_reports_for,
     other_reports,
     party_to,
     report_for,
@@ -88,7 +88,6 @@ __all__ = [
     "conversations_of",
     "conversations_read_by",
     "count_members",
-    "count_open_reports",
     "count_pinned",
     "counts_of",
     "deleted_conversations",
@@ -113,6 +112,7 @@ __all__ = [
     "messages_by_id",
     "messages_with_files",
     "not_found",
+    "open_reports_for",
     "other_reports",
     "others_who_see",
     "overdue_in",

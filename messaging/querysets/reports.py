@@ -51,6 +51,6 @@ def other_reports(user_id: UUID, report: Report, most: int) -> list[Report]:
     return list(others.order_by("-created_at")[:most])
 
 
-def count_open_reports(user_id: UUID) -> int:
-    """How many reports wait for moderators like this one."""
-    return reports_for(user_id).filter(state=State.OPEN).count()
+def open_reports_for(user_id: UUID) -> QuerySet[Report]:
+    """Those that wait for moderators like this one."""
+    return reports_for(user_id).filter(state=State.OPEN)

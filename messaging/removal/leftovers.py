@@ -47,6 +47,12 @@ def settle() -> Iterator[None]:
         pace.rest()
 
 
+def look_again() -> None:
+    """Have `settle` look through every conversation that has a key: an older vault may have brought some back."""
+    keys = DataKey.objects.filter(conversation=OuterRef("pk")).exclude(blob=None)
+    Conversation.objects.filter(Exists(keys), has_leftovers=False).update(has_leftovers=True)
+
+
 def _next(after: UUID) -> UUID | None:
     waiting = Conversation.objects.filter(has_leftovers=True, pk__gt=after).order_by("pk")
     return waiting.values_list("pk", flat=True).first()

@@ -59,7 +59,12 @@ def add_cover(
             conversation_id=subject.conversation_id,
             details={"users": [person.id for person in people], "until": end.isoformat()},
         )
-        post_system_message(subject.conversation_id, _announcement(membership.conversation, people, end))
+        named = [membership.conversation.provider_id, *(person.id for person in people)]
+        post_system_message(
+            subject.conversation_id,
+            _announcement(membership.conversation, people, end),
+            about=filter(None, named),
+        )
     return stays, added
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import audit
+from accounts.models import Role as AccountRole
 from core.actor import Actor
 from core.errors import ConversationFull
 from core.ids import uuid7
@@ -91,6 +92,22 @@ def tell_update(actor: Actor, stream: Stream, stay: Membership, **changes: Any) 
     streams.append([_event(stream, "member:updated", actor, member_out(stay))])
     plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
     _record("member.updated", actor, stay, plain)
+
+
+def pass_on_ownership(actor: Actor, stream: Stream, stay: Membership) -> None:
+    """Where this was a room's only owner somebody else becomes one: its longest-serving moderator, else its
+    longest-serving member. Where nobody is left who could be one there is nobody left to miss one."""
+    if stay.role != Role.OWNER or querysets.has_owner_besides(stay):
+        return
+    others = [one for one in querysets.members_of(stay.conversation_id) if one.id != stay.id and _could_own(one)]
+    if others:
+        # The first of those who joined first; and an owner may write.
+        heir = min(others, key=lambda one: (one.is_muted, one.role != Role.MODERATOR))
+        tell_update(actor, stream, heir, role=Role.OWNER.value, **({"is_muted": False} if heir.is_muted else {}))
+
+
+def _could_own(stay: Membership) -> bool:
+    return stay.user.is_active and stay.user.role != AccountRole.BOT
 
 
 def _event(stream: Stream, kind: str, actor: Actor, data: dict[str, Any]) -> streams.NewEvent:

@@ -1,8 +1,9 @@
 """Destroying a conversation: its keys first, so that from then on nothing of it opens anywhere, then its rows."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
+
+from django.db.models import Exists, OuterRef
 
 import audit
 from core.actor import SYSTEM_ID, Actor
@@ -10,7 +11,7 @@ from core.errors import Forbidden
 from core.jobs import enqueue
 from core.time import now
 from encryption import shredding
-from encryption.models import Shred
+from encryption.models import DataKey, Shred
 from messaging import querysets
 from messaging.models import Conversation, RoomWord
 from messaging.rights import SHRED_CONVERSATION, may
@@ -54,9 +55,12 @@ def carry_out(entry: Shred) -> None:
         _close(entry.conversation, entry.at, SYSTEM_ID)
 
 
-def shredded_conversations() -> Iterator[UUID]:
-    """Those that the data know to be shredded, whatever the vault says."""
-    return Conversation.objects.filter(shredded_at__isnull=False).values_list("pk", flat=True).iterator()
+def shredded_conversations() -> list[UUID]:
+    """Those that the data know to be destroyed, whatever the vault says: shredded ones, and those that have keys but no
+    row any more, because retention has removed them."""
+    shredded = Conversation.objects.filter(shredded_at__isnull=False).values_list("pk", flat=True)
+    left = DataKey.objects.exclude(blob=None).filter(~Exists(Conversation.objects.filter(pk=OuterRef("conversation"))))
+    return [*shredded, *left.order_by().values_list("conversation", flat=True).distinct()]
 
 
 def _close(conversation_id: UUID, moment: datetime, by: UUID) -> None:

@@ -1,5 +1,6 @@
 """Messages of the server itself, by the user `system`: what happened in a conversation, alerts of other services."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -52,8 +53,11 @@ def post_system_message(
     content: str,
     priority: str = Priority.NORMAL.value,
     client_message_id: str | None = None,
+    *,
+    about: Iterable[UUID] = (),
 ) -> dict[str, Any]:
-    """The same as part of a change: inside its `audit.transaction()`, after everything else the change appends.
+    """The same as part of a change: inside its `audit.transaction()`, after everything else the change appends. `about`
+    are the people whom it names or whose words it repeats: when one of them is erased it goes with what they said.
 
     It locks the stream itself and moves its head, so a `Stream` that was locked before must not be appended to again.
     """
@@ -64,6 +68,7 @@ def post_system_message(
         type=Type.SYSTEM.value,
         priority=priority,
         client_message_id=client_message_id,
+        about=tuple(about),
     )
     store_sends([draft])
     if isinstance(draft.outcome, BaseException):

@@ -1,7 +1,5 @@
 """GET /me/export: a plain async view, because its answer is made while it is sent."""
 
-from contextlib import ExitStack
-
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
@@ -12,7 +10,7 @@ from core.errors import MethodNotAllowed
 from core.rest import refuse_unknown_params
 from core.rest.views import ApiView, described
 from messaging.events import export as events
-from messaging.export import places
+from messaging.export.places import exports
 from messaging.services.exporting import Export
 from messaging.views.base import documented
 
@@ -30,13 +28,12 @@ class _ExportDescription(ApiView):
 
 async def _parts(actor: Actor) -> Export:
     """In a place of its own, taken first: to be told to come again is not one of the few times a day."""
-    place = ExitStack()
-    place.enter_context(places.taken(actor.id))
+    place = exports.take(actor.id)
     try:
         clean = events.export.admit(actor, {})
-        parts: Export = await events.export.perform_awaiting(actor, {**clean, "leave": place.close})
+        parts: Export = await events.export.perform_awaiting(actor, {**clean, "leave": place.give_back})
     except BaseException:
-        place.close()
+        place.give_back()
         raise
     return parts
 

@@ -11,11 +11,11 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from audit.admin_base import LookingAdmin, actor_in_admin, login_name_of
+from audit.admin_base import LookingAdmin, actor_in_admin, login_name_of, person_called, unless_sent
 from core import doors
 from core.errors import AppError, Refused
 from core.ids import parse_uuid
@@ -28,9 +28,21 @@ class HoldForm(forms.Form):
     """What is to be held, and why."""
 
     target_kind = forms.ChoiceField(label="What", choices=TargetKind.choices)
-    target_id = forms.UUIDField(label="Its id", widget=forms.TextInput(attrs={"size": "40"}))
+    target_id = forms.CharField(
+        label="Its id", max_length=150, widget=forms.TextInput(attrs={"size": "40"}), help_text="Or a login name."
+    )
     reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": "3"}), help_text="Encrypted.")
     case_id = forms.CharField(required=False, max_length=100, label="Number of the case", help_text="Encrypted.")
+
+    def clean_target_id(self) -> UUID:
+        """A person goes by their login name too."""
+        typed = self.cleaned_data["target_id"].strip()
+        found = parse_uuid(typed)
+        if found is None and self.cleaned_data.get("target_kind") == TargetKind.USER:
+            found = person_called(typed)
+        if found is None:
+            raise forms.ValidationError("There is nothing with this id.")
+        return found
 
 
 class InForceFilter(admin.SimpleListFilter):
@@ -48,9 +60,9 @@ class InForceFilter(admin.SimpleListFilter):
 @admin.register(LegalHold)
 class HoldAdmin(LookingAdmin):
     columns = ("id", "target_kind", "target_id", "placed_at", "lifted_at")
-    facts = ("id", "target_kind", "target_id", "placed_at", "placer", "lifted_at", "lifter")
+    facts = ("id", "target_kind", "person", "target_id", "placed_at", "placer", "lifted_at", "lifter")
     note = "What is held is removed by nobody, whatever a policy says, until its last hold is lifted."
-    list_display = ("placed_at", "target_kind", "target_id", "placer", "lifted_at")
+    list_display = ("placed_at", "target_kind", "person", "target_id", "placer", "lifted_at")
     list_filter = (InForceFilter, "target_kind")
     offered = frozenset({"state", "target_kind__exact"})
     search_fields = ("id",)  # shows the box; what it searches is below
@@ -58,7 +70,11 @@ class HoldAdmin(LookingAdmin):
     change_form_template = "admin/retention/legalhold/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        names = {"by": login_name_of("placed_by"), "lifted_by_name": login_name_of("lifted_by")}
+        names = {
+            "by": login_name_of("placed_by"),
+            "lifted_by_name": login_name_of("lifted_by"),
+            "held_name": login_name_of("target_id"),
+        }
         rows: QuerySet[Any] = super().get_queryset(request).annotate(**names)
         return rows
 
@@ -69,13 +85,17 @@ class HoldAdmin(LookingAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(services.PLACE_HOLD))
 
+    @admin.display(description="who")
+    def person(self, hold: Any) -> str:
+        return hold.held_name or ""
+
     @admin.display(description="placed by")
     def placer(self, hold: Any) -> str:
         return hold.by or "a command"
 
     @admin.display(description="lifted by")
     def lifter(self, hold: Any) -> str:
-        return (hold.lifted_by_name or "a command") if hold.lifted_at else ""
+        return (hold.lifted_by_name or "a command") if hold.lifted_at else "nobody yet"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -126,8 +146,8 @@ class HoldAdmin(LookingAdmin):
 
     def _answer(self, request: HttpRequest, hold_id: UUID, work: Callable[[], HttpResponse]) -> HttpResponse:
         self._require(request)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        if (elsewhere := unless_sent(request, _address(hold_id))) is not None:
+            return elsewhere
         try:
             return work()
         except AppError as error:

@@ -19,29 +19,55 @@ from django.urls import reverse
 from audit.admin_base import LookingAdmin, actor_in_admin, in_time, login_name_of, took_too_long
 from core.errors import AppError
 from core.ids import parse_uuid
-from core.retention import Scope, rules
+from core.retention import RetentionRule, Scope, rules
 from retention import services, wiring
 from retention.admin.answering import chosen, explain
+from retention.defaults import Own, own_periods
 from retention.models import MOST_DAYS, Policy
-from retention.policies import in_words, scope_in_words, scope_of
+from retention.policies import in_words, scope_of
+
+_NAMES = {
+    "conversation_kind": "kind of conversation",
+    "course_id": "course",
+    "message_type": "type of message",
+    "state": "state",
+}
+"""What the fields of a scope are called here."""
 
 
 class DaysForm(forms.Form):
     """A period."""
 
     days = forms.IntegerField(
-        required=False, min_value=1, max_value=MOST_DAYS, help_text="Leave it empty to keep for ever."
+        label="Is kept for (days)",
+        required=False,
+        min_value=1,
+        max_value=MOST_DAYS,
+        help_text="Leave it empty to keep for ever.",
     )
 
 
 class PolicyForm(DaysForm):
     """A period for something."""
 
-    rule = forms.ChoiceField()
-    conversation_kind = forms.ChoiceField(required=False)
-    course_id = forms.CharField(required=False, max_length=64, label="Course")
-    message_type = forms.ChoiceField(required=False)
-    state = forms.ChoiceField(required=False)
+    rule = forms.ChoiceField(label="What", help_text="The table below says how long it is kept without a policy.")
+    conversation_kind = forms.ChoiceField(
+        label=_NAMES["conversation_kind"].capitalize(),
+        required=False,
+        help_text="Of all policies that fit, the one that names most counts.",
+    )
+    course_id = forms.CharField(
+        label=_NAMES["course_id"].capitalize(),
+        required=False,
+        max_length=64,
+        help_text="Its id. Leave it empty for all.",
+    )
+    message_type = forms.ChoiceField(label=_NAMES["message_type"].capitalize(), required=False)
+    state = forms.ChoiceField(
+        label=_NAMES["state"].capitalize(),
+        required=False,
+        help_text="Deleted messages are kept without their text, and for less.",
+    )
     field_order = ("rule", *Scope._fields, "days")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -74,7 +100,7 @@ class PolicyAdmin(LookingAdmin):
 
     @admin.display(description="of")
     def scope(self, policy: Policy) -> str:
-        return scope_in_words(scope_of(policy))
+        return _in_words(scope_of(policy))
 
     @admin.display(description="is kept")
     def period(self, policy: Policy) -> str:
@@ -85,8 +111,7 @@ class PolicyAdmin(LookingAdmin):
         return policy.by or "a command"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        periods = [(rule, in_words(rule.default())) for rule in rules.values()]
-        return super().changelist_view(request, {"periods": periods, **(extra_context or {})})
+        return super().changelist_view(request, {"periods": _own_periods(), **(extra_context or {})})
 
     # ---- Changes -------------------------------------------------------------------------------------------------
 
@@ -149,21 +174,29 @@ class PolicyAdmin(LookingAdmin):
         policy: Policy | None = None,
     ) -> HttpResponse:
         """The form; or what it would change; or, confirmed, the list with word that it is changed."""
-        preview, is_slow = None, False
+        preview, is_slow, intended = None, False, ""
         if form.is_bound and form.is_valid():
             try:
                 if request.method == "POST" and "confirmed" in request.POST:
                     change(form.cleaned_data)
                     self.message_user(request, done, messages.SUCCESS)
                     return HttpResponseRedirect(_list())
-                preview, is_slow = self._preview(request, wanted(form.cleaned_data))
+                change_to = wanted(form.cleaned_data)
+                preview, is_slow = self._preview(request, change_to)
+                intended = _intended(change_to)
             except AppError as error:
                 explain(request, form, error)
-        shown = {"form": form, "policy": policy, "preview": preview, "is_slow": is_slow, "title": title}
+        shown: dict[str, Any] = {"form": form, "policy": policy, "title": title}
+        shown |= {"preview": preview, "is_slow": is_slow, "intended": intended}
         may = {"may_change": self.has_add_permission(request)}
-        said = {} if policy is None else {"about": self.about(policy), "scope": self.scope(policy)}
+        said = {"periods": _own_periods()} if policy is None else self._said(policy)
         context = {**self.admin_site.each_context(request), "opts": self.opts, **shown, **may, **said}
         return TemplateResponse(request, "admin/retention/policy/form.html", context)
+
+    def _said(self, policy: Policy) -> dict[str, Any]:
+        rule = rules.get(policy.rule)
+        without = "" if rule is None else in_words(rule.default(scope_of(policy)))
+        return {"about": self.about(policy), "scope": self.scope(policy), "without": without}
 
     def _preview(self, request: HttpRequest, wanted: dict[str, Any]) -> tuple[services.Preview | None, bool]:
         """And whether there is none because it would take too long to find out."""
@@ -191,6 +224,26 @@ class PolicyAdmin(LookingAdmin):
 def _wanted(given: dict[str, Any]) -> dict[str, Any]:
     scope = Scope(**{name: given[name] for name in Scope._fields})
     return {"rule": given["rule"], "scope": scope, "days": given["days"]}
+
+
+def _in_words(scope: Scope) -> str:
+    named = [f"{_NAMES[name]} {value}" for name, value in scope._asdict().items() if value]
+    return ", ".join(named) or "everything"
+
+
+def _intended(wanted: dict[str, Any]) -> str:
+    """What a change comes to, before it is made."""
+    days = wanted["days"]
+    kept = "as without it" if wanted.get("removed") else "kept for ever" if days is None else f"kept for {days} days"
+    return f"{rules[wanted['rule']].title}, {_in_words(wanted['scope'])}: {kept}."
+
+
+def _own_periods() -> list[tuple[RetentionRule, list[Own], list[str], str]]:
+    """Each rule, its periods, what its policies may name, and below what they may not go."""
+    return [
+        (rule, own_periods(rule), [_NAMES[name] for name in rule.scopes], in_words(rule.floor) if rule.floor else "")
+        for rule in rules.values()
+    ]
 
 
 def _list() -> str:

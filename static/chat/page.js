@@ -125,8 +125,8 @@ async function closeConversation() {
 }
 
 $("sign-in-form").onsubmit = act(async () => {
-  await signIn($("username").value, $("password").value);
-  $("password").value = "";
+  await signIn($("username").value, $("password").value, $("otp").value);
+  $("password").value = $("otp").value = "";
   await enter();
 });
 $("sign-out").onclick = act(async () => {

@@ -92,8 +92,8 @@ function refusalOf({ status, response }) {
 
 export const maybeSignedIn = () => localStorage.getItem(SIGNED_IN) !== null;
 
-export async function signIn(username, password) {
-  const answer = await call("POST", "/auth/token", { username, password, cookie: true });
+export async function signIn(username, password, otp) {
+  const answer = await call("POST", "/auth/token", { username, password, otp, cookie: true });
   remember(answer);
   localStorage.setItem(SIGNED_IN, answer.user.id);
 }

@@ -34,7 +34,7 @@ def test_a_person_is_created_who_can_sign_in(as_adm1: Admin, rest: Rest, adm1: P
         language="de",
         role="provider",
     )
-    assert "was added successfully" in page.text
+    assert "Added newdoc." in page.text
     user = User.objects.get(username="newdoc")
     assert (user.display_name, user.email, user.role, user.time_zone) == (
         *("Nora Neu", "nora@example.org", "provider", "Europe/Vienna"),
@@ -44,6 +44,19 @@ def test_a_person_is_created_who_can_sign_in(as_adm1: Admin, rest: Rest, adm1: P
     assert answer.status_code == 200
     [entry] = [entry for entry in recorded("user.created") if entry.object == user.id]
     assert entry.actor == adm1.id
+
+
+def test_a_person_stands_under_their_name(as_adm1: Admin, pat1: Person, adm1: Person) -> None:
+    listed = as_adm1.get("/admin/accounts/user/").text
+    assert "<h1>People</h1>" in listed
+    page = as_adm1.get(f"/admin/accounts/user/{pat1.id}/change/").text
+    assert f"<h1>{pat1.username}</h1>" in page
+    assert f'href="/admin/audit/entry/?q={pat1.id}"' in page
+    assert 'name="_save"' in page
+    for absent in ("Change user", "/history/", "_addanother", "_continue"):
+        assert absent not in page
+    assert 'name="_save"' not in as_adm1.get(f"/admin/accounts/user/{adm1.id}/change/").text
+    assert "<h1>A new person</h1>" in as_adm1.get("/admin/accounts/user/add/").text
 
 
 @pytest.mark.parametrize(
@@ -79,7 +92,7 @@ def test_what_is_wrong_with_a_person_stands_on_the_page(as_adm1: Admin, fields: 
 def test_staff_create_people_but_no_staff(as_staff: Admin) -> None:
     person = {"password": STRONG, "time_zone": "UTC", "language": "en"}
     page = as_staff.post("/admin/accounts/user/add/", username="p1", role="patient", is_staff="on", **person)
-    assert "was added successfully" in page.text
+    assert "Added p1." in page.text
     assert not User.objects.get(username="p1").is_staff
     page = as_staff.post("/admin/accounts/user/add/", username="s1", role="staff", **person)
     assert "Only superusers may create staff" in page.text
@@ -156,7 +169,7 @@ def test_superusers_give_roles_and_rights_and_sessions_end(
 ) -> None:
     client, path = rest(doc1), f"/admin/accounts/user/{doc1.id}/change/"
     with connect(server, doc1.token) as socket:
-        assert "changed successfully" in as_adm1.post(path, role="staff", is_staff="on").text
+        assert f"What {doc1.username} may do was changed." in as_adm1.post(path, role="staff", is_staff="on").text
         assert socket.closed_with(timeout=1) == 4410
     user = User.objects.get(pk=doc1.id)
     assert (user.role, user.is_staff, user.is_superuser) == ("staff", True, False)

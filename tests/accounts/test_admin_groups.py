@@ -50,6 +50,14 @@ def test_staff_give_nobody_a_group(as_staff: Admin, clerk: Person, pat1: Person)
     assert groups_of(Person(desk)) == []
 
 
+def test_who_may_not_use_the_admin_is_in_no_group(as_adm1: Admin, pat1: Person) -> None:
+    """It would open nothing, and somebody would think that it does."""
+    chosen = [str(Group.objects.get(name="moderators").pk)]
+    page = as_adm1.post(f"{PEOPLE}{pat1.id}/change/", role="patient", groups=chosen)
+    assert "Only people who may use the admin can be in a group." in page.text
+    assert groups_of(pat1) == []
+
+
 def test_nobody_gives_themselves_one(as_adm1: Admin, adm1: Person) -> None:
     put(as_adm1, adm1, "moderators")
     assert groups_of(adm1) == []

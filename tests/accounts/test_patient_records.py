@@ -94,7 +94,7 @@ def test_a_number_that_is_taken_conflicts_and_changes_nothing(doctor: httpx.Clie
     create(doctor)
     answer = doctor.post("/patient-records", json={**PAULA, "name": "Somebody Else"})
     assert_problem(answer, 409, "conflict")
-    assert "4711" not in answer.text
+    assert "004711" not in answer.text
     assert PatientRecord.objects.count() == 1
     assert len(recorded("patient_record.created")) == 1
 
@@ -188,7 +188,7 @@ def test_what_cannot_be_is_refused_with_its_field(doctor: httpx.Client, field: s
     ):
         assert_problem(answer, 400, "invalid")
         assert field_errors(answer) == {field: code}
-        assert "4711" not in answer.text
+        assert "004711" not in answer.text
     assert doctor.get("/patient-records").json()["results"] == [record]
 
 

@@ -227,7 +227,7 @@ def test_the_longest_password_works(anonymous: httpx.Client) -> None:
         ({"username": "doc1", "password": ""}, "invalid"),
         ({"username": "doc1", "password": "a\x00b"}, "invalid_text"),
         ({"username": ["doc1"], "password": PASSWORD}, "invalid"),
-        ({"username": "doc1", "password": PASSWORD, "otp": "123456"}, "unknown_field"),
+        ({"username": "doc1", "password": PASSWORD, "pin": "123456"}, "unknown_field"),
         ({"username": "doc1", "password": PASSWORD, "cookie": "yes"}, "invalid"),
         ([], "invalid"),
     ],

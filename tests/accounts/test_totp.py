@@ -98,8 +98,8 @@ def test_a_recovery_code_may_be_typed_as_one_likes() -> None:
 
 
 def test_neither_secret_nor_recovery_codes_are_in_the_database(clock: Clock, adm1: Person) -> None:
-    secret = begin_second_factor(actor=adm1.actor).secret
-    device, codes = confirm_second_factor(actor=adm1.actor, code=code_at(secret, clock.moment.timestamp()))
+    secret = begin_second_factor(actor=adm1.actor, session="a").secret
+    device, codes = confirm_second_factor(actor=adm1.actor, session="a", code=code_at(secret, clock.moment.timestamp()))
     assert len(codes) == 10
     stored = b""
     with connection.cursor() as cursor:

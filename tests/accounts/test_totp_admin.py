@@ -81,6 +81,18 @@ def test_the_page_shows_the_same_key_until_it_is_confirmed(as_adm1: Admin) -> No
     assert secret_on(as_adm1.get(PAGE)) == secret_on(as_adm1.get(PAGE))
 
 
+def test_another_session_is_shown_another_key(
+    browsers: Callable[[], Admin], as_adm1: Admin, adm1: Person, clock: Clock
+) -> None:
+    """Who got in once with the password alone does not know what its owner sets up later."""
+    thief = browsers()
+    thief.sign_in("adm1")
+    seen = App(secret_on(thief.get(PAGE)), clock)
+    own = App(secret_on(as_adm1.get(PAGE)), clock)
+    assert "This code is not right" in as_adm1.post(PAGE, code=seen.code(), confirm="1").text
+    assert recovery_codes_on(as_adm1.post(PAGE, code=own.code(), confirm="1"))
+
+
 def test_a_wrong_code_sets_nothing_up(as_adm1: Admin, clock: Clock) -> None:
     app = App(secret_on(as_adm1.get(PAGE)), clock)
     page = as_adm1.post(PAGE, code=app.code(later=90), confirm="1")
@@ -231,6 +243,58 @@ def test_changing_the_password_keeps_the_present_session(as_adm1: Admin, app: Ap
     assert "Log out" in as_adm1.get(PEOPLE).text
 
 
+# Over the API
+
+
+def asked(server: Server, **more: str) -> httpx.Response:
+    given = {"username": "adm1", "password": PASSWORD, **more}
+    return httpx.post(f"{server.url}/api/v1/auth/token", json=given, trust_env=False, timeout=30)
+
+
+def without_id(answer: httpx.Response) -> str:
+    return answer.text.replace(answer.headers["x-request-id"], "")
+
+
+def test_over_the_api_the_code_is_asked_as_well(server: Server, app: App, clock: Clock) -> None:
+    """What the admin's second factor keeps from a thief of a password must not be had by the API."""
+    wrong = asked(server, password="not the password")
+    assert wrong.status_code == 401
+    for otp in ({}, {"otp": ""}, {"otp": "000000"}, {"otp": app.code(90)}):
+        refusal = asked(server, **otp)
+        assert refusal.status_code == 401
+        assert without_id(refusal) == without_id(wrong)
+    good = app.code()
+    assert asked(server, otp=good).status_code == 200
+    assert asked(server, otp=good).status_code == 401
+    assert len(recorded("totp.refused")) == 5
+
+
+def test_a_recovery_code_signs_in_over_the_api(server: Server, adm1: Person, clock: Clock) -> None:
+    [code, *_] = _set_up(adm1, clock)
+    assert [asked(server, otp=code).status_code for _ in range(2)] == [200, 401]
+
+
+def test_too_many_wrong_codes_look_like_any_refusal(server: Server, app: App, clock: Clock) -> None:
+    """To be told to wait would tell that the password was right."""
+    answers = [asked(server, otp="000000") for _ in range(8)]
+    assert {answer.status_code for answer in answers} == {401}
+    assert asked(server, otp=app.code()).status_code == 401
+
+
+def test_sessions_from_before_the_app_are_over(server: Server, adm1: Person, clock: Clock) -> None:
+    before = asked(server).json()["access"]
+    _set_up(adm1, clock)
+    shown = {"Authorization": f"Bearer {before}"}
+    assert httpx.get(f"{server.url}/api/v1/me", headers=shown, trust_env=False).status_code == 401
+
+
+def test_where_it_is_required_staff_without_an_app_sign_in_nowhere_else(
+    required: None, server: Server, adm1: Person, doc1: Person
+) -> None:
+    assert asked(server).status_code == 401
+    assert asked(server, username="doc1").status_code == 200
+
+
 # Where everybody has to have one
 
 
@@ -295,10 +359,43 @@ def test_new_recovery_codes_replace_the_old_ones(browsers: Callable[[], Admin], 
     assert [entry.reason for entry in recorded("totp.enrolled")] == ["", "recovery_codes"]
 
 
+def test_of_several_renewals_at_once_the_codes_of_one_are_left(adm1: Person, clock: Clock) -> None:
+    codes = _set_up(adm1, clock)[:4]
+    done = _at_once(lambda code: services.renew_recovery_codes(actor=adm1.actor, code=code), codes)
+    assert set(done) <= {"done", "refused"}
+    assert "done" in done
+    assert RecoveryCode.objects.count() == 10
+
+
+def test_of_several_removals_at_once_one_does_it(adm1: Person, clock: Clock) -> None:
+    codes = _set_up(adm1, clock)[:4]
+    done = _at_once(lambda code: services.remove_own_second_factor(actor=adm1.actor, code=code), codes)
+    assert set(done) <= {"done", "refused"}
+    assert not TotpDevice.objects.exists()
+    assert len(recorded("totp.removed")) == 1
+
+
+def _at_once(act: Callable[[str], object], codes: list[str]) -> list[str]:
+    together = threading.Barrier(len(codes), timeout=30)
+
+    def one(code: str) -> str:
+        together.wait()
+        try:
+            act(code)
+        except Invalid:
+            return "refused"
+        finally:
+            connections.close_all()
+        return "done"
+
+    with ThreadPoolExecutor(len(codes)) as pool:
+        return [*pool.map(one, codes)]
+
+
 def test_somebody_elses_recovery_code_is_worth_nothing(browsers: Callable[[], Admin], app: App, clock: Clock) -> None:
     other = make_person("adm2", "staff", is_staff=True, is_superuser=True)
-    secret = services.begin_second_factor(actor=other.actor).secret
-    _, codes = services.confirm_second_factor(actor=other.actor, code=App(secret, clock).code())
+    secret = services.begin_second_factor(actor=other.actor, session="a").secret
+    _, codes = services.confirm_second_factor(actor=other.actor, session="a", code=App(secret, clock).code())
     assert refused(browsers().sign_in("adm1", code=codes[0]))
     assert "Log out" in browsers().sign_in("adm2", code=codes[0]).text
 
@@ -368,6 +465,7 @@ def app_of_doc(database: None, clock: Clock) -> Person:
     return other
 
 
-def _set_up(person: Person, clock: Clock) -> None:
-    secret = services.begin_second_factor(actor=person.actor).secret
-    services.confirm_second_factor(actor=person.actor, code=App(secret, clock).code())
+def _set_up(person: Person, clock: Clock) -> list[str]:
+    """Their recovery codes."""
+    secret = services.begin_second_factor(actor=person.actor, session="a").secret
+    return services.confirm_second_factor(actor=person.actor, session="a", code=App(secret, clock).code())[1]

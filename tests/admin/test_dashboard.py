@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from psycopg.errors import QueryCanceled
+from pytest_django import Settings
 
 import audit
 from config.dashboard import figures, remembering
@@ -29,7 +30,7 @@ from tests.admin.looking import shown, signed_in, staff
 from tests.live import Server
 from tests.messaging.rooms import room_of
 from tests.messaging.talking import say
-from tests.moderation.reports import report
+from tests.moderation.reports import make_moderator, report
 from tests.people import Person
 from tests.sockets import connect
 
@@ -101,6 +102,21 @@ def test_open_reports_are_counted(mod1: Person, teacher: Person, student: Person
     [message] = say(student, room_of(teacher, student, classmate), "Something.")
     report(classmate, message["id"])
     assert tiles(client)["Reports"].startswith("fair: 1 open. The oldest came just now")
+
+
+def test_a_report_about_oneself_is_in_nobodys_count_but_the_others(
+    mod1: Person, student: Person, classmate: Person
+) -> None:
+    """T120: an empty queue beside a count of one would tell whom it is about."""
+    [message] = say(mod1, room_of(mod1, student, classmate), "Something.")
+    report(student, message["id"])
+    assert tiles(signed_in(make_moderator("mod2")))["Reports"].startswith("fair: 1 open")
+    assert tiles(signed_in(mod1))["Reports"] == "good: None open. Nobody waits for a moderator."
+
+
+def test_redis_is_not_called_there_where_there_is_none(as_operator: Client, settings: Settings) -> None:
+    settings.REDIS_URL = ""
+    assert tiles(as_operator)["This server"].startswith("good: Ready. No Redis: this is the only process.")
 
 
 def test_people_online_are_counted(as_operator: Client, pat1: Person, server: Server) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.test import Client
 
@@ -123,6 +124,14 @@ def test_no_list_is_edited_and_no_page_has_rows_in_line() -> None:
         pages = admin.site._registry[model]
         assert not pages.list_editable
         assert not pages.inlines
+
+
+def test_there_is_no_way_from_a_row_to_a_page_about_it(world: World, clerk: Person) -> None:
+    """Django has one for every kind of rows there is, for whoever is signed in."""
+    browser = signed_in(clerk)
+    for kind in ContentType.objects.all():
+        for row in ("x", "1", "%00", str(clerk.id)):
+            assert browser.get(f"/admin/r/{kind.pk}/{row}/").status_code == 404
 
 
 def test_nothing_is_done_for_a_page_of_somebody_else(world: World, adm1: Person) -> None:

@@ -46,6 +46,7 @@ def test_a_superuser_finds_nothing_that_anybody_wrote(world: World, superuser: C
         assert page_of(row) in pages
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("group", "seen"), [("moderators", Report), ("compliance", Message), ("operators", Run)])
 def test_nor_does_any_group(world: World, group: str, seen: type[Model]) -> None:
     pages = walk(signed_in(staff("walker", group)))
@@ -53,6 +54,7 @@ def test_nor_does_any_group(world: World, group: str, seen: type[Model]) -> None
     assert [address for address, text in pages.items() if PLANTED in text] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("word", WORDS)
 def test_no_search_finds_anything_by_what_was_written(world: World, superuser: Client, word: str) -> None:
     for model in registered():
@@ -60,6 +62,7 @@ def test_no_search_finds_anything_by_what_was_written(world: World, superuser: C
         assert not re.search(rf'href="{list_of(model)}[^/"?]+/change/', text), model
 
 
+@pytest.mark.thorough
 def test_no_filter_is_offered_or_allowed_beside_those_that_are_listed(world: World, superuser: Client) -> None:
     """T059: a lookup on a hidden column would give it away one character at a time."""
     for model in registered():

@@ -12,7 +12,8 @@ from django.db import connection
 from pytest_django import Settings
 
 from attachments.models import Attachment
-from attachments.serving import delivery, places
+from attachments.serving import delivery
+from attachments.serving.places import downloads
 from attachments.storage.local import LocalStore
 from core.limits import Rate
 from realtime.http import BoundedHttp
@@ -61,7 +62,7 @@ def begin(server: Server, lines: ExitStack, url: str, count: int) -> None:
 
 
 def nobody_downloads(server: Server) -> None:
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not downloads.taken)
 
 
 def test_one_person_has_six_at_once(
@@ -71,7 +72,7 @@ def test_one_person_has_six_at_once(
     small = uploaded(patient, c1, picture(), "a.png", "image/png")
     url = link_to(patient, sent)
     with ExitStack() as lines:
-        begin(server, lines, url, places.MOST_OF_ONE)
+        begin(server, lines, url, downloads.most_of_one)
         seventh = open_link(patient, url)
         refused(seventh, 429, "rate_limited")
         assert int(seventh.headers["retry-after"]) == 2
@@ -87,7 +88,7 @@ def test_one_person_has_six_at_once(
 def test_a_process_has_so_many_at_once(
     server: Server, patient: httpx.Client, doctor: httpx.Client, sent: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "MOST", 3)
+    monkeypatch.setattr(downloads, "most", 3)
     mine, theirs = link_to(patient, sent), link_to(doctor, sent)
     with ExitStack() as lines:
         begin(server, lines, mine, 3)
@@ -103,7 +104,7 @@ def test_a_download_that_does_not_begin_has_no_place(
 ) -> None:
     url = link_to(patient, large)
     shelf.object_of(large).write_bytes(b"something else")
-    for _ in range(places.MOST_OF_ONE + 1):
+    for _ in range(downloads.most_of_one + 1):
         refused(open_link(patient, url), 502, "integrity_error")
     nobody_downloads(server)
 

@@ -14,7 +14,8 @@ from pytest_django import Settings
 from attachments.models import Attachment
 from attachments.scanning import scanner
 from attachments.services import uploading
-from attachments.uploading import incoming, places, receiving
+from attachments.uploading import incoming, receiving
+from attachments.uploading.places import uploads
 from core.limits import buckets
 from core.time import now
 from tests.attachments import wire
@@ -37,7 +38,7 @@ TODAY = f"{now():%a %b %d %H:%M:%S %Y}".encode()
 @pytest.fixture(autouse=True)
 def no_place_is_taken_afterwards(shelf: Shelf, server: Server) -> Iterator[None]:
     yield
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not uploads.taken)
     server.sees(lambda: not Attachment.objects.filter(status="uploading").exists())
 
 
@@ -117,9 +118,9 @@ def test_no_upload_lasts_until_it_counts_as_dead(
 def test_one_person_has_so_many_uploads_under_way(
     server: Server, lines: ExitStack, pat1: Person, patient: httpx.Client, stranger: httpx.Client, c1: str, c2: str
 ) -> None:
-    for _ in range(places.MOST_OF_ONE):
+    for _ in range(uploads.most_of_one):
         begun(lines, server, pat1.token, field("conversationId", c1), file_head(), NOTE)
-    server.sees(lambda: places._taken.total() == places.MOST_OF_ONE)
+    server.sees(lambda: uploads.taken == uploads.most_of_one)
     assert int(refused_later(post(patient, c1)).headers["retry-after"]) > 0
     assert uploaded(stranger, c2)["status"] == "clean"
 
@@ -141,16 +142,16 @@ def test_who_sends_slowly_takes_nobodys_scanner(
     c2: str,
 ) -> None:
     """All the uploads of two people are with the scanner and do not end: another's file still gets its verdict."""
-    assert scanner.AT_ONCE >= places.MOST
+    assert uploads.most <= scanner.AT_ONCE
     with impostor(tmp_path, knows_its_version(TODAY, impostors.takes_it_all(b"stream: OK\n"))) as clamd:
         scan_with(settings, clamd.url)
         for person in (pat1, doc1):
-            for _ in range(places.MOST_OF_ONE):
+            for _ in range(uploads.most_of_one):
                 begun(lines, server, person.token, field("conversationId", c1), file_head(), text_of(1_300_000))
-        server.sees(lambda: clamd.connections == 2 * 2 * places.MOST_OF_ONE)  # each asks for the version first
+        server.sees(lambda: clamd.connections == 2 * 2 * uploads.most_of_one)  # each asks for the version first
         assert uploaded(stranger, c2)["status"] == "clean"
         lines.close()
-        server.sees(lambda: not places._taken)
+        server.sees(lambda: not uploads.taken)
     forget()
 
 
@@ -206,8 +207,8 @@ def test_no_thread_of_uploads_has_a_connection_to_the_database(
     assert uploaded(patient, c1, wav(), "a.wav", "audio/wav")["status"] == "clean"
     refused(post(patient, c1, b"MZ" + bytes(100_000), "a.pdf", "application/pdf"), 415, "type_mismatch")
     line = begun(lines, server, pat1.token, field("conversationId", c1), file_head(), text_of(MIB))
-    server.sees(lambda: bool(places._taken))
+    server.sees(lambda: bool(uploads.taken))
     line.close()
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not uploads.taken)
     assert any(name.startswith("database") for name in used)
     assert [name for name in used if not name.startswith(("database", "audit-", "MainThread"))] == []

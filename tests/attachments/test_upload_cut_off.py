@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from attachments.models import Attachment
-from attachments.uploading import incoming, places
+from attachments.uploading import incoming
+from attachments.uploading.places import uploads
 from realtime import draining
 from tests.attachments import wire
 from tests.attachments.filing import NOTE, Shelf, post, text_of
@@ -26,7 +27,7 @@ def nothing_is_left(shelf: Shelf, server: Server) -> Iterator[None]:
     yield
     server.sees(lambda: not Attachment.objects.exists())
     assert shelf.all() == []
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not uploads.taken)
 
 
 # ---- Too slow, or broken off -----------------------------------------------------------------------------------------
@@ -146,13 +147,13 @@ def test_there_are_so_many_at_once_and_no_more(
     server: Server, pat1: Person, doc1: Person, pat2: Person, c1: str, c2: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of one person, and of all together; who finds no place is told when to come again."""
-    monkeypatch.setattr(places, "MOST", 3)
-    monkeypatch.setattr(places, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(uploads, "most", 3)
+    monkeypatch.setattr(uploads, "most_of_one", 2)
     lines = [socket.create_connection(("127.0.0.1", server.port), 15) for _ in range(3)]
     try:
         for line, person in zip(lines, (pat1, pat1, doc1), strict=True):
             line.sendall(wire.announcing(person.token, MIB) + field("conversationId", c1) + file_head() + text_of(9000))
-        server.sees(lambda: places._taken.total() == 3)
+        server.sees(lambda: uploads.taken == 3)
         for person, status, code in ((pat1, 429, "rate_limited"), (pat2, 503, "overloaded")):
             with client_for(person, server) as client:
                 answer = post(client, c2 if person is pat2 else c1)

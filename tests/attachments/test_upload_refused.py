@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from attachments.models import Attachment
-from attachments.uploading import places
+from attachments.uploading.places import uploads
 from tests.attachments import wire
 from tests.attachments.filing import NOTE, Shelf, picture, post, text_of, uploaded
 from tests.attachments.wire import answer_on, chunk, field, file_head, form, line_to
@@ -27,7 +27,7 @@ def nothing_is_left(shelf: Shelf, server: Server) -> Iterator[None]:
     yield
     server.sees(lambda: not Attachment.objects.exists())
     assert shelf.all() == []
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not uploads.taken)
 
 
 def raw(patient: httpx.Client, body: bytes, content_type: str = wire.FORM_TYPE) -> httpx.Response:

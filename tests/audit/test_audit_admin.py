@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from audit.models import Entry
+from audit.verbs import verbs
 from tests.audit.people import record_some
 from tests.people import Person, make_person
 
@@ -87,6 +88,40 @@ def test_an_id_finds_its_entry_and_what_is_about_it(adm1: Person) -> None:
     assert shown(client, f"?q={second.object}") == [str(second.id)]
     assert set(shown(client, f"?q={first.actor}")) == {str(first.id), str(second.id)}
     assert shown(client, "?q=anything") == []
+
+
+def test_the_list_says_who_did_what_and_a_login_name_finds_it(adm1: Person, auditor: Person) -> None:
+    client = signed_in(auditor)
+    [entry] = record_some(1)
+    client.get(LIST)
+    text = client.get(LIST).content.decode()
+    assert 'auditor1 <span class="quiet">staff</span>' in text
+    assert f'{entry.actor} <span class="quiet">patient</span>' in text  # Who has no name here is an id.
+    assert '<span class="">changed a user</span> <span class="quiet code">user.updated</span>' in text
+    assert (
+        f'<a href="?q={entry.object}" title="{entry.object}" class="page-short">…{str(entry.object)[-12:]}</a>' in text
+    )
+    looked = {str(one) for one in Entry.objects.filter(actor=auditor.id).values_list("id", flat=True)}
+    assert set(shown(client, "?q=Auditor1")) == looked
+    assert shown(client, "?q=nobody") == []
+
+
+def test_the_filter_has_the_words_of_the_list_and_keeps_what_else_is_asked(adm1: Person) -> None:
+    [entry] = record_some(1)
+    text = signed_in(adm1).get(f"{LIST}?q={entry.actor}&outcome__exact=allow&action=user.updated").content.decode()
+    form = text.partition('class="page-filter">')[2].partition("</form>")[0]
+    assert '<option value="user.updated" selected>changed a user (user.updated)</option>' in form
+    assert f'<input type="hidden" name="q" value="{entry.actor}">' in form
+    assert '<input type="hidden" name="outcome__exact" value="allow">' in form
+    assert form.count("<option") == len(verbs) + 1
+    assert str(entry.id) in shown(signed_in(adm1), "?action=")
+
+
+def test_what_was_refused_is_marked(adm1: Person) -> None:
+    client = signed_in(make_person("clerk1", "staff", is_staff=True))
+    assert client.get(LIST).status_code == 403
+    text = signed_in(adm1).get(LIST).content.decode()
+    assert '<span class="refused">was refused</span>' in text
 
 
 def test_a_verb_finds_its_entries(adm1: Person) -> None:

@@ -38,7 +38,8 @@ def new_table() -> Iterator[str]:
 
 def test_the_server_may_only_append_to_the_log_and_reads_and_writes_everything_else() -> None:
     """T105."""
-    tables = set(connection.introspection.table_names()) - {"django_migrations", "audit_burst", "audit_detail"}
+    others = {"django_migrations", "audit_burst", "audit_detail", "audit_reserve"}
+    tables = set(connection.introspection.table_names()) - others
     assert tables > APPEND_ONLY
     for table in tables:
         expected = ["SELECT", "INSERT"] if table in APPEND_ONLY else ["SELECT", "INSERT", "UPDATE", "DELETE"]
@@ -48,6 +49,10 @@ def test_the_server_may_only_append_to_the_log_and_reads_and_writes_everything_e
 def test_details_may_be_deleted_and_the_database_sees_to_when() -> None:
     """The trigger does (tests/retention): they stay for six years."""
     assert rights("audit_detail") == ["SELECT", "INSERT", "DELETE"]
+
+
+def test_of_the_reserve_the_server_takes_and_gives_back_room() -> None:
+    assert rights("audit_reserve") == ["SELECT", "INSERT", "TRUNCATE"]
 
 
 def test_of_the_counter_of_refusals_the_server_changes_the_number_only() -> None:

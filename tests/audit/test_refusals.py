@@ -7,19 +7,21 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
+from prometheus_client import generate_latest
 
 import audit
 from audit import refusals
 from audit.models import Burst, Detail, Entry
 from audit.refusals import INDIVIDUAL
 from audit.writer import writer
-from core import doors
+from core import doors, measuring
 from core.actor import Actor
 from core.errors import AuditUnavailable, Forbidden, NotFound
 from core.ids import uuid7
 from core.retention import keep_up
 from retention import schedules
 from tests.audit.people import somebody
+from tests.figures import Figures
 
 pytestmark = pytest.mark.core
 
@@ -51,6 +53,10 @@ def denials(actor: Actor) -> list[Entry]:
     return list(Entry.objects.filter(actor=actor.id, action="access.denied").order_by("id"))
 
 
+def bursts_counted() -> float:
+    return Figures(generate_latest(measuring.registry).decode()).value("refusal_bursts_total")
+
+
 def test_a_refusal_is_an_entry_with_what_was_asked_for() -> None:
     actor, message, conversation = somebody(), uuid7(), uuid7()
     doors.record_refusal(actor, "message:edit", Forbidden(subject_id=message, conversation_id=conversation))
@@ -61,9 +67,12 @@ def test_a_refusal_is_an_entry_with_what_was_asked_for() -> None:
 
 
 def test_fifty_refusals_in_a_minute_are_fifty_entries(set_clock: Callable[[datetime], None]) -> None:
-    """T110."""
-    actor = somebody()
-    refuse(actor, INDIVIDUAL)
+    """T110, and the figure that ParleyProbing in deploy/alerts.yml watches."""
+    actor, before = somebody(), bursts_counted()
+    refuse(actor, INDIVIDUAL - 1)
+    assert bursts_counted() == before
+    refuse(actor)
+    assert bursts_counted() == before + 1
     assert len(denials(actor)) == INDIVIDUAL
     set_clock(NOON + timedelta(minutes=2))
     write_bursts()

@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +21,20 @@ from psycopg import sql
 
 from encryption.keyring import reset_keyring
 from tests.attachments.conftest import shelf
+from tests.everyday import first_stands_for_others
+from tests.forked import run
 from tests.messaging.conftest import c1, c2, doctor, patient, stranger, student, teacher
 from tests.servers import ServerMissing, _postgres_programs
 
 __all__ = ["c1", "c2", "doctor", "patient", "shelf", "stranger", "student", "teacher"]
 
-ROOT = Path(__file__).parents[2]
 POSTGRESQL = connection.vendor == "postgresql"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each has another database filled by several programs: everyday the first of each file stands for the others."""
+    first_stands_for_others(items, Path(__file__).parent.glob("test_*.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +63,7 @@ class Elsewhere:
 
     def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
         """A command there until its end."""
-        return self._process([sys.executable, "manage.py", *arguments], more)
+        return self._process(["manage.py", *arguments], more)
 
     def ran(self, *arguments: str, **more: str) -> str:
         """What a command says that must succeed."""
@@ -70,15 +76,12 @@ class Elsewhere:
         whole = (
             f"import json, django\ndjango.setup()\n{textwrap.dedent(program)}\nprint(json.dumps(found, default=str))"
         )
-        done = self._process([sys.executable, "-c", whole], more)
+        done = self._process(["-c", whole], more)
         assert done.returncode == 0, (done.stdout, done.stderr)
         return json.loads(done.stdout)
 
-    def _process(self, command: list[str], more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, **self.environment, **more}
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False
-        )
+    def _process(self, arguments: list[str], more: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        return run(*arguments, environment={**os.environ, **self.environment, **more}, timeout=180)
 
 
 @pytest.fixture

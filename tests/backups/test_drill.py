@@ -3,15 +3,17 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import connection
 
+from config.backups import checking
 from config.backups.postgres import PostgresEngine
 from messaging.models import Message, Report
 from tests.backups.conftest import POSTGRESQL, backed_up, backup_report, empty_database
@@ -48,18 +50,28 @@ def is_empty(scratch: str) -> bool:
 def test_it_is_restored_and_looked_through(
     tmp_path: Path, scratch: str, patient: httpx.Client, doctor: httpx.Client, pat1: Person, c1: str
 ) -> None:
-    said = [send(patient, c1, f"{number}") for number in range(5)]
+    said = [send(patient, c1, f"{number}") for number in range(20)]
     answered(doctor.post(f"{API}/messages/{said[0]['id']}/report", json={"reason": "spam"}), 201)
     send_files(patient, c1, upload(pat1, c1))
     report = backup_report(tmp_path / "backups", "--verify-into", scratch)["drill"]
     checked = report["checked"]
     assert (report["sound"], report["missing"], checked["log"], checked["counters"]) == (True, 0, [], [])
-    assert (checked["messages"]["opened"], checked["reports"]["opened"], checked["files"]["opened"]) == (6, 1, 1)
+    assert (checked["messages"]["opened"], checked["reports"]["opened"], checked["files"]["opened"]) == (21, 1, 1)
     assert checked["log_entries"] > 6
     assert is_empty(scratch)
     assert [path.name for path in (tmp_path / "backups").iterdir()] == [entry_folder(tmp_path)]
     [entry] = entries("backup.verified")
     assert (entry.outcome, entry.reason) == ("allow", "sound")
+
+
+def test_what_it_opened_is_told(tmp_path: Path, scratch: str, patient: httpx.Client, c1: str) -> None:
+    """Every message as long as there are no more than it opens."""
+    for number in range(20):
+        send(patient, c1, f"{number}")
+    out = StringIO()
+    call_command("backup", "--to", str(tmp_path / "backups"), "--verify-into", scratch, stdout=out)
+    assert "drill: sound; opened 20 messages, 0 reports, 0 files; looked through" in out.getvalue()
+    assert [len(checking._some(Message.objects.all(), most)) for most in (7, 20, 21)] == [7, 20, 20]
 
 
 def entry_folder(tmp_path: Path) -> str:
@@ -95,7 +107,14 @@ def test_a_place_that_is_not_empty_is_left_alone(tmp_path: Path, scratch: str, c
     with pytest.raises(CommandError, match="Nothing was changed"):
         backed_up(tmp_path / "backups", "--verify-into", scratch)
     assert not is_empty(scratch)
-    assert len(list((tmp_path / "backups").glob("parley-*"))) == 1
+    assert not (tmp_path / "backups").exists()
+
+
+@pytest.mark.parametrize("place", ["http://x", "mysql://somebody@localhost/db", "postgres://somebody@localhost:x/db"])
+def test_a_place_that_is_none_is_refused_before_anything_is_done(tmp_path: Path, place: str) -> None:
+    with pytest.raises(CommandError, match="postgres://name@host/database"):
+        backed_up(tmp_path / "backups", "--verify-into", place)
+    assert not (tmp_path / "backups").exists()
 
 
 @pytest.mark.skipif(not POSTGRESQL, reason="only an address can hold a password")

@@ -3,8 +3,12 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,14 +16,17 @@ import pytest
 from accounts.services import block_user, erase_user
 from config.backups import manifest
 from core.actor import SYSTEM
+from core.time import now
 from encryption.models import Installation
 from messaging.erasing import erase_what_they_said
+from messaging.models import Conversation
+from messaging.services import shred_conversation
 from tests.backups.conftest import POSTGRESQL, Elsewhere, backed_up
 from tests.encryption.master_keys import another as another_key
 from tests.encryption.master_keys import environment
 from tests.messaging.files import send_files, upload
 from tests.messaging.rooms import room_of
-from tests.messaging.talking import say, send
+from tests.messaging.talking import API, answered, say, send
 from tests.people import Person, make_person, sign_in
 
 pytestmark = pytest.mark.core
@@ -187,6 +194,45 @@ def test_the_newest_vault_beside_it_is_taken(tmp_path: Path, elsewhere: Elsewher
     assert elsewhere.ask(TEXTS) == ["of the first day"]
 
 
+def shred(conversation: str) -> None:
+    shred_conversation(actor=SYSTEM, subject=Conversation.objects.get(pk=UUID(conversation)), reason="erasure")
+
+
+@contextmanager
+def clock_wrong_by(monkeypatch: pytest.MonkeyPatch, **time: float) -> Iterator[None]:
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("config.backups.taking.now", lambda: now() + timedelta(**time))
+        yield
+
+
+def test_the_newest_vault_is_the_one_that_knows_most_whatever_the_clock_said(
+    tmp_path: Path, elsewhere: Elsewhere, pat1: Person, c1: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock went back between two backups, and a conversation was destroyed."""
+    say(pat1, c1, "destroyed later")
+    first = backed_up(tmp_path)
+    shred(c1)
+    with clock_wrong_by(monkeypatch, hours=-1):
+        second = backed_up(tmp_path)
+    report = json.loads(elsewhere.ran("restore", "--from", str(first), "--json"))
+    assert (report["vault"], report["behind"]) == (manifest.read(second).id, 1)
+    assert "a clock was wrong" in report["warnings"][0]
+
+
+def test_a_vault_of_the_future_that_knows_less_is_left_alone(
+    tmp_path: Path, elsewhere: Elsewhere, pat1: Person, pat2: Person, c1: str, c2: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One backup was made while the clock was ahead: those of afterwards have their own vault, and newer keys."""
+    say(pat1, c1, "first")
+    with clock_wrong_by(monkeypatch, days=1):
+        backed_up(tmp_path)
+    say(pat2, c2, "begun when the clock was right again")
+    folder = backed_up(tmp_path)
+    report = json.loads(elsewhere.ran("restore", "--from", str(folder), "--check", "--json"))
+    assert (report["vault"], report["warnings"], report["sound"]) == (manifest.read(folder).id, [], True)
+    assert elsewhere.ask(TEXTS) == ["begun when the clock was right again", "first"]
+
+
 def test_an_older_vault_is_taken_when_it_is_named_and_said_to_be_older(
     tmp_path: Path, elsewhere: Elsewhere, teacher: Person, student: Person
 ) -> None:
@@ -200,6 +246,50 @@ def test_an_older_vault_is_taken_when_it_is_named_and_said_to_be_older(
     assert "older than the data" in report["warnings"][0]
     assert (done.returncode, report["sound"], report["checked"]["messages"]["opened"]) == (1, False, 1)
     assert len(report["checked"]["messages"]["damaged"]) == 1
+
+
+def test_a_damaged_file_of_the_same_length_is_replaced(
+    tmp_path: Path, elsewhere: Elsewhere, pat1: Person, patient: httpx.Client, c1: str
+) -> None:
+    """Those that are whole are left alone."""
+    for content in (b"a letter", b"a song"):
+        send_files(patient, c1, upload(pat1, c1, content))
+    folder = backed_up(tmp_path)
+    damaged, whole = (path for path in folder.glob("files/*/*"))
+    places = [elsewhere.data_dir / path.relative_to(folder) for path in (damaged, whole)]
+    for source, place in zip((damaged, whole), places, strict=True):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(source.read_bytes())
+    spoilt = bytearray(damaged.read_bytes())
+    spoilt[-1] ^= 1
+    places[0].write_bytes(bytes(spoilt))
+    before = places[1].stat()
+    report = json.loads(elsewhere.ran("restore", "--from", str(folder), "--check", "--json"))
+    assert places[0].read_bytes() == damaged.read_bytes()
+    assert (places[1].stat().st_ino, places[1].stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (report["missing"], report["checked"]["files"]["opened"], report["unnamed"]) == (0, 2, [])
+
+
+def test_a_file_that_had_gone_and_is_removed_since_is_not_missing(
+    tmp_path: Path, elsewhere: Elsewhere, pat1: Person, patient: httpx.Client, c1: str
+) -> None:
+    message = send_files(patient, c1, upload(pat1, c1))
+    answered(patient.delete(f"{API}/messages/{message['id']}"))
+    folder = backed_up(tmp_path, "--without-files")
+    assert len((folder / "objects.jsonl").read_text().splitlines()) == 1
+    assert json.loads(elsewhere.ran("restore", "--from", str(folder), "--json"))["missing"] == 0
+
+
+def test_files_that_came_behind_the_backup_are_named(
+    tmp_path: Path, elsewhere: Elsewhere, pat1: Person, patient: httpx.Client, c1: str
+) -> None:
+    """Nothing that was restored knows of them, so nothing would ever remove them."""
+    folder = backed_up(tmp_path)
+    place = elsewhere.data_dir / "files" / "3f"
+    place.mkdir(parents=True)
+    (place / f"3f{'0' * 30}").write_bytes(b"sealed")
+    done = elsewhere.run("restore", "--from", str(folder), "--json")
+    assert (done.returncode, json.loads(done.stdout)["unnamed"]) == (0, [f"3f{'0' * 30}"])
 
 
 def test_files_that_are_missing_are_counted(

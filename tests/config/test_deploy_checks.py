@@ -1,9 +1,10 @@
 """`check --deploy` about where links to files lead, and about how much of a file the scanner takes."""
 
 import pytest
+from django.core.checks import run_checks
 from pytest_django import Settings
 
-from config.checks import links, scanner
+from config.checks import cookies, links, scanner
 from tests.peers.clamd import clamd_of, scan_with
 
 
@@ -37,3 +38,14 @@ def test_a_scanner_that_takes_less_than_an_upload_is_said(settings: Settings) ->
         with clamd_of(changed={"StreamMaxLength": taken}) as clamd:
             scan_with(settings, clamd.url)
             assert ("parley.W016" in {found.id for found in scanner(None)}) is expected
+
+
+def test_cookies_without_tls_are_said_by_the_name_that_the_setting_has_here(settings: Settings) -> None:
+    settings.SESSION_COOKIE_SECURE = False
+    [said] = cookies(None)
+    assert (said.id, said.hint) == ("parley.W017", "Set ADMIN_COOKIES_SECURE=true.")
+    told = {one.id for one in run_checks(include_deployment_checks=True) if not one.is_silenced()}
+    assert "parley.W017" in told
+    assert not {"security.W010", "security.W011", "security.W012"} & told
+    settings.SESSION_COOKIE_SECURE = True
+    assert cookies(None) == []

@@ -43,6 +43,7 @@ ERROR, WARNING = "error", "warning"
         ({"DATABASE_THREADS": "500"}, {"database.connections": ERROR}),
         ({"KEY_EPOCH": "decade"}, {"settings.others": ERROR}),
         # The same disk: files are refused before it is full.
+        ({"DATABASE_RESERVE": "0"}, {"database.room": WARNING}),
         ({"STORAGE_KEEP_FREE": str(10**18)}, {"machine.disk": ERROR, "storage.keeps": ERROR}),
     ],
     ids=lambda value: " ".join(f"{name}={state}" for name, state in value.items()),

@@ -44,6 +44,11 @@ STATES: list[tuple[str, str, Sequence[str], Sequence[str]]] = [
         ["UPDATE django_migrations SET name = '0001_initial' WHERE app = 'sessions'"],
     ),
     (
+        *("database.room", ERROR),
+        ["INSERT INTO audit_shortage (id, since, tried_at) VALUES (1, now(), now())"],
+        ["DELETE FROM audit_shortage"],
+    ),
+    (
         # A clock that is an hour ahead stands before PostgreSQL's own.
         *("database.clock", ERROR),
         [

@@ -209,6 +209,7 @@ def test_the_figures_by_curl(demo: Place) -> None:
     assert any(line.startswith("parley_connections_active ") for line in figures)
 
 
+@pytest.mark.thorough
 @executes(
     ("docs/retention.md", ".venv/bin/python manage.py retention_stats"),
     ("docs/retention.md", "echo"),
@@ -227,11 +228,13 @@ def test_retention(demo: Place) -> None:
     demo.works(block("docs/operations.md", ".venv/bin/python manage.py apply_retention --dry-run"))
 
 
-def _conversation(demo: Place) -> str:
-    code = "from messaging.models import Conversation; print(Conversation.objects.values_list('pk', flat=True)[0])"
+def _conversation(demo: Place, *, newest: bool = False) -> str:
+    which = "order_by('-pk')" if newest else "all()"
+    code = f"from messaging.models import Conversation; print(Conversation.objects.{which}[0].pk)"
     return demo.works(f'.venv/bin/python manage.py shell --no-imports -c "{code}"').strip()
 
 
+@pytest.mark.thorough
 @executes(("docs/roles.md", ".venv/bin/python manage.py shell -c"))
 def test_rights_for_somebody_of_the_staff(demo: Place) -> None:
     """Of the demonstration it is the moderator."""
@@ -239,6 +242,7 @@ def test_rights_for_somebody_of_the_staff(demo: Place) -> None:
     demo.works(script)
 
 
+@pytest.mark.thorough
 @executes(
     ("docs/operations.md", ".venv/bin/python manage.py backup --to /backup/parley\n"),
     ("docs/operations.md", ".venv/bin/python manage.py backup --to /backup/parley --verify-into"),
@@ -259,12 +263,22 @@ def test_a_backup_its_drill_its_restore_and_an_erasure(demo: Place, tmp_path: Pa
     assert "would be erased" in demo.works(erase)
 
 
+@pytest.mark.thorough
+@executes(("docs/shredding.md", ".venv/bin/python manage.py shred_conversation"))
+def test_destroying_a_conversation(demo: Place) -> None:
+    script = block("docs/shredding.md", ".venv/bin/python manage.py shred_conversation")
+    said = demo.works(script.replace("01970000-0000-7000-8000-000000000000", _conversation(demo, newest=True)))
+    assert "would be destroyed" in said
+    assert "Destroyed." in said
+
+
 @executes(("docs/operations.md", ".venv/bin/python -m encryption.generate"))
 def test_new_keys(demo: Place) -> None:
     master, secret = demo.works(block("docs/operations.md", ".venv/bin/python -m encryption.generate")).split()
     assert (len(master), len(secret)) == (44, 64)
 
 
+@pytest.mark.thorough
 @executes(
     ("docs/operations.md", ".venv/bin/python manage.py keys status"),
     ("docs/operations.md", ".venv/bin/python manage.py keys rotate"),
@@ -282,6 +296,7 @@ def test_keys_in_the_order_of_the_document(demo: Place) -> None:
     assert "k1 is retired" in demo.works(retire, **both)
 
 
+@pytest.mark.thorough
 @executes(
     ("docs/operations.md", ".venv/bin/python manage.py migrate --database owner\n"),
     ("docs/operations.md", ".venv/bin/python manage.py doctor\n"),

@@ -41,7 +41,13 @@ def test_behind_a_proxy_nobody_reads_them_without_a_token(server: Server, settin
     refused_like_nothing(server)
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server"),
+        *("Forwarded", "Via", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"),
+    ],
+)
 def test_a_proxy_that_nobody_spoke_of_is_noticed(server: Server, header: str) -> None:
     """TRUSTED_PROXIES left at 0 on a machine whose proxy comes from 127.0.0.1."""
     refused_like_nothing(server, **{header: "127.0.0.1"})

@@ -142,6 +142,28 @@ def test_a_file_with_keys_is_never_touched(tmp_path: Path) -> None:
     assert file.read_text() == before
 
 
+# ---- Units of systemd ------------------------------------------------------------------------------------------------
+
+
+def test_every_unit_runs_a_command_of_parleys_with_its_settings() -> None:
+    for path in (ROOT / "deploy").glob("*.service"):
+        unit = path.read_text()
+        for command in re.findall(r"^ExecStart=(.+)$", unit, re.MULTILINE):
+            program, manage, name, *_ = command.split()
+            assert (program, manage) == ("/srv/parley/.venv/bin/python", "manage.py"), path.name
+            assert name in get_commands(), path.name
+        assert "EnvironmentFile=/etc/parley/environment" in unit
+        knows_owner = "EnvironmentFile=/etc/parley/owner" in unit
+        assert knows_owner is (path.stem == "parley-backup"), path.name
+
+
+def test_what_a_timer_starts_is_there() -> None:
+    timers = sorted(path.stem for path in (ROOT / "deploy").glob("*.timer"))
+    assert timers == ["parley-backup", "parley-checks"]
+    for name in timers:
+        assert "Type=oneshot" in (ROOT / "deploy" / f"{name}.service").read_text()
+
+
 # ---- Dockerfile ------------------------------------------------------------------------------------------------------
 
 

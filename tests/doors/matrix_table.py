@@ -378,6 +378,7 @@ EXCEPTIONS = {
     "health/ready": "tells of no person; tests/config/test_health.py",
     "metrics": "figures, for whoever may scrape; tests/config/test_metrics_guard.py",
     "admin/": "Django's own site, with sessions and permissions of its own; tests/accounts/test_admin.py",
+    "admin": "leads to admin/",
     "admin/second-factor/": "the page of one's own authenticator app; tests/accounts/test_totp_admin.py",
 }
 """Addresses that are not asked, and why; of the admin the beginning of them all."""

@@ -1,20 +1,21 @@
 """`manage.py keys`: status, rotate, rewrap, retire."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError
+from django.db import transaction
 
 from audit.models import Detail, Entry
 from encryption import keyring as ring
-from encryption import rewrapping
+from encryption import rewrapping, shredding
 from encryption.canary import fingerprint, shown
 from encryption.formats import blob_epoch
 from encryption.keyring import Keyring, keyring, reset_keyring
-from encryption.models import Canary, DataKey, DataKeyState, OrganisationKey
+from encryption.models import Canary, DataKey, DataKeyState, Installation, OrganisationKey, Shred
 from encryption.rewrapping import rewrap
 from tests.encryption.master_keys import all_open, another, place, present, provider, run, seal_some, with_next
 
@@ -291,6 +292,54 @@ def test_a_key_that_signed_something_is_retired_only_by_who_gives_up_verifying(s
         assert "k1 is retired" in run("retire", "k1", "--give-up-verifying")
     finally:
         ring._keyring = kept
+
+
+# The shred ledger, which is signed as well
+
+
+@pytest.fixture
+def ledger(database: None) -> list[int]:
+    """Two entries under k1."""
+    for conversation in seal_some(keyring(), 2):
+        with transaction.atomic():
+            shredding.shred(conversation, None, reason=shredding.REQUESTED)
+    return [1, 2]
+
+
+def test_the_ledger_is_signed_anew_and_followed_without_the_old_key(
+    ledger: list[int], next_key: str, settings: Any
+) -> None:
+    assert status()["k1"]["verdict"] == "needed: run `keys rewrap`"
+    assert "2 entries of the shred ledger signed under k2." in run("rewrap", "--batch", "1")
+    assert list(Shred.objects.order_by("position").values_list("position", "kek_id")) == [(1, "k2"), (2, "k2")]
+    assert [entry.get("entries") for entry in recorded("keys.rewrapped")][-2:] == [1, 1]
+    assert "signed" not in run("rewrap")
+    assert "k1 is retired" in run("retire", "k1", "--give-up-verifying")
+    settings.MASTER_KEYS = settings.MASTER_KEYS.partition(",")[2]
+    reset_keyring()
+    Installation.objects.update(shreds_applied=0)
+    assert shredding.replay() == 2
+    assert list(shredding.flaws()) == []
+
+
+def test_a_key_that_signed_the_ledger_is_retired_by_nobody(ledger: list[int], next_key: str) -> None:
+    """Its entries could not be followed any more, and after a restore nobody could be served."""
+    OrganisationKey.objects.update(kek_id="k2")  # so that it wraps nothing
+    for arguments in (("k1",), ("k1", "--give-up-verifying")):
+        with pytest.raises(CommandError, match=r"k1 signed entries of the shred ledger \(2\): run `keys rewrap` first"):
+            run("retire", *arguments)
+    assert not Canary.objects.exclude(retired_at=None).exists()
+
+
+def test_entries_that_are_not_genuine_are_left_and_named(
+    ledger: list[int], next_key: str, tamper: Callable[..., int]
+) -> None:
+    """Nobody has Parley sign what they wrote."""
+    assert tamper("UPDATE vault_shred SET epoch = 7 WHERE position = 1") == 1
+    with pytest.raises(CommandError, match="Entry 1 of the shred ledger is not what was written"):
+        run("rewrap")
+    assert list(Shred.objects.order_by("position").values_list("position", "kek_id")) == [(1, "k1"), (2, "k2")]
+    assert any("Entry 1" in flaw for flaw in shredding.flaws())
 
 
 def _settings_with(active: str) -> tuple[str, str]:

@@ -10,11 +10,11 @@ from django.db import DatabaseError, connection, transaction
 
 from audit.verify import verify
 from core import process
-from core.errors import KeyUnavailable, Shredded
+from core.errors import Shredded
+from core.time import now
 from encryption import shredding, wiring
 from encryption.keyring import keyring, reset_keyring
 from encryption.models import DataKey, DataKeyState, Installation, Shred
-from encryption.providers import EnvironmentProvider
 
 pytestmark = pytest.mark.core
 
@@ -214,27 +214,66 @@ def test_a_gap_in_the_ledger_is_found_out(followed: list[object], tamper: Callab
         shredding.replay()
 
 
-def test_an_entry_under_a_master_key_that_is_gone_still_destroys(
-    followed: list[object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_entry_that_was_taken_off_the_end_is_found_out(followed: list[object], tamper: Callable[..., int]) -> None:
     shred(uuid4())
-    Installation.objects.update(shreds_applied=0)
+    shred(uuid4())
+    assert tamper("DELETE FROM vault_shred WHERE position = 2") == 1
+    assert any("ends with entry 1, and the data have followed it to entry 2" in flaw for flaw in shredding.flaws())
+    assert any("ends with entry 1" in problem.what for problem in verify().problems)
+    assert shredding.is_behind()
 
-    def gone(*args: object) -> bytes:
-        raise KeyUnavailable
 
-    monkeypatch.setattr(EnvironmentProvider, "derive", gone)
-    assert shredding.replay() == 1
-    assert len(followed) == 1
+def made_up(victim: UUID) -> None:
+    """An entry by somebody who can write to the database and has no key: under one that nobody has."""
+    last = Shred.objects.order_by("position").last()
+    Shred.objects.create(
+        position=last.position + 1 if last else 1,
+        conversation=victim,
+        reason=shredding.REQUESTED,
+        at=now(),
+        kek_id="k0",
+        mac=bytes(32),
+    )
+
+
+def test_an_entry_under_a_master_key_that_is_not_here_destroys_nothing(followed: list[object]) -> None:
+    """Fail closed: it may be genuine, and anybody can make up a key's name."""
+    victim = uuid4()
+    [blob] = sealed(victim)
+    made_up(victim)
+    with pytest.raises(ImproperlyConfigured, match=r"Entry 1 .* names the master key 'k0', which is not here"):
+        process.require_preconditions()
+    assert followed == []
+    assert opens(victim, blob)
+    assert shredding.is_behind()
+    assert any("'k0', which is not here" in problem.what for problem in verify().problems)
+
+
+def test_nothing_is_entered_behind_what_somebody_made_up(tamper: Callable[..., int]) -> None:
+    """So that it can be taken away, and leaves no gap."""
+    victim, other = uuid4(), uuid4()
+    sealed(victim)
+    [blob] = sealed(other)
+    made_up(victim)
+    with pytest.raises(ImproperlyConfigured, match="'k0', which is not here"):
+        shred(other)
+    assert opens(other, blob)
+    assert tamper("DELETE FROM vault_shred WHERE kek_id = 'k0'") == 1
+    shred(other)
+    assert not shredding.is_behind()
+    assert not opens(other, blob)
+    assert list(shredding.flaws()) == []
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
 def test_the_role_of_the_server_can_only_append_to_the_ledger() -> None:
     """T105, for the ledger."""
     shred(uuid4())
-    for statement in ("DELETE FROM vault_shred", "UPDATE vault_shred SET position = 9"):
-        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement)
+    columns = {field.column for field in Shred._meta.concrete_fields} - {"kek_id", "mac"}  # it is signed anew
+    assert columns > {"position", "conversation", "epoch"}
+    for statement in ("DELETE FROM vault_shred", *(f"UPDATE vault_shred SET {one} = NULL" for one in columns)):  # noqa: S608
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+            connection.cursor().execute(statement)
 
 
 def _as_stored(id_: UUID) -> str:

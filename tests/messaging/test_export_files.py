@@ -199,11 +199,11 @@ def test_a_storage_that_hangs_keeps_nobody_from_reading_and_writing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """T141: however many exports wait for it, they hold no thread of the database."""
-    monkeypatch.setattr(places, "MOST_OF_ONE", 5)
+    monkeypatch.setattr(places.exports, "most_of_one", 5)
     send_files(patient, c1, upload(pat1, c1))
     waiting = [*exports(pat1, 5), *exports(doc1, 5)]
     assert hanging.asked.wait(30)
-    server.sees(lambda: places._taken.total() == 10, 30)
+    server.sees(lambda: places.exports.taken == 10, 30)
     for _ in range(10):  # each that is on its way there would hold one by now
         send(stranger, c2, "help")
     assert len(page(stranger, c2)["results"]) == 10
@@ -228,14 +228,14 @@ def test_one_person_has_two_at_once(
     settings.LIMITS = {**settings.LIMITS, "EXPORT": Rate(3, 86400)}
     send_files(patient, c1, upload(pat1, c1))
     waiting = exports(pat1, 2)
-    server.sees(lambda: places._taken.total() == 2, 30)
+    server.sees(lambda: places.exports.taken == 2, 30)
     assert refused(download(patient), 429, "rate_limited")["retryAfterMs"] == 30_000
     hanging.answers.set()
     assert [answer.result().status_code for answer in waiting] == [200, 200]
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not places.exports.taken)
     assert files_in(export(patient)[0]).popitem()[1] == LETTER
     refused(download(patient), 429, "rate_limited")
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not places.exports.taken)
 
 
 def test_a_process_makes_only_so_many_at_once(
@@ -248,14 +248,14 @@ def test_a_process_makes_only_so_many_at_once(
     hanging: Hanging,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(places, "MOST", 1)
+    monkeypatch.setattr(places.exports, "most", 1)
     send_files(patient, c1, upload(pat1, c1))
     [waiting] = exports(pat1, 1)
-    server.sees(lambda: places._taken.total() == 1, 30)
+    server.sees(lambda: places.exports.taken == 1, 30)
     assert refused(download(doctor), 503, "overloaded")["retryAfterMs"] == 30_000
     hanging.answers.set()
     assert waiting.result().status_code == 200
-    server.sees(lambda: not places._taken)
+    server.sees(lambda: not places.exports.taken)
     export(doctor)
 
 
@@ -269,5 +269,5 @@ def test_whoever_goes_away_gives_the_place_back(
         parts = answer.iter_raw()
         assert next(parts)
         assert hanging.asked.wait(30)
-        assert places._taken.total() == 1
-    server.sees(lambda: not places._taken)
+        assert places.exports.taken == 1
+    server.sees(lambda: not places.exports.taken)

@@ -41,7 +41,7 @@ from retention.services import lift_hold
 from tests.live import Server
 from tests.messaging.files import content_of, row_of, send_files, upload
 from tests.messaging.marks import marked
-from tests.messaging.removing import nothing_is_wrong, swept
+from tests.messaging.removing import Later, later, nothing_is_wrong, removed, swept
 from tests.messaging.rooms import add, leave, room_of
 from tests.messaging.talking import (
     API,
@@ -56,6 +56,8 @@ from tests.messaging.talking import (
 from tests.people import Person, client_for, make_person
 from tests.retention.running import hold
 from tests.sockets import Refusal, connect
+
+__all__ = ["later"]
 
 pytestmark = pytest.mark.core
 
@@ -387,6 +389,38 @@ def test_a_vault_that_is_older_than_the_data_is_told_too(
     assert Shred.objects.get().reason == shredding.RESTORED
 
 
+def test_an_entry_that_was_taken_off_the_ledger_comes_back_although_its_key_does_not(
+    c1: str, patient: httpx.Client, officer: Person, tamper: Callable[..., int]
+) -> None:
+    """The data know what was destroyed: an older copy of them shall be told as well."""
+    send(patient, c1)
+    shred(officer, c1)
+    assert tamper("DELETE FROM vault_shred") == 1
+    shredding.replay()
+    assert (str(Shred.objects.get().conversation), Shred.objects.get().reason) == (c1, shredding.RESTORED)
+    assert not shredding.is_behind()
+
+
+def test_keys_of_a_conversation_that_is_no_more_do_not_come_back_either(
+    teacher: Person, student: Person, as_teacher: httpx.Client, later: Later, tamper: Callable[..., int]
+) -> None:
+    """Retention has removed its row, and an older vault brings its key."""
+    room = room_of(teacher, student)
+    send(as_teacher, room)
+    key = DataKey.objects.get(conversation=UUID(room))
+    assert as_teacher.delete(f"{API}/conversations/{room}").status_code == 204
+    for _ in range(3):
+        later(days=500)
+        removed()
+    assert not Conversation.objects.filter(pk=UUID(room)).exists()
+    assert DataKey.objects.get(pk=key.pk).blob is None
+    DataKey.objects.filter(pk=key.pk).update(state=key.state, blob=key.blob)
+    assert tamper("DELETE FROM vault_shred")
+    shredding.replay()
+    assert DataKey.objects.get(pk=key.pk).blob is None
+    assert Shred.objects.get().reason == shredding.RESTORED
+
+
 # ---- At a terminal -------------------------------------------------------------------------------------------------
 
 
@@ -404,6 +438,11 @@ def test_the_command_asks_first_and_then_does_it(c1: str, patient: httpx.Client)
     refused(patient.get(f"{API}/conversations/{c1}"), 410, "shredded")
     [entry] = entries("conversation.shredded")
     assert (entry.actor, entry.reason) == (SYSTEM.id, "erasure")
+    when = Conversation.objects.get(pk=UUID(c1)).shredded_at
+    assert when is not None
+    for again in (("--yes",), ()):
+        assert f"It was destroyed on {when:%Y-%m-%d}" in told_by(c1, "--reason", "erasure", *again)
+    assert len(entries("conversation.shredded")) == 1
 
 
 def test_the_command_says_why_it_does_not(c1: str) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from core import process
 from core.actor import SYSTEM
 from core.errors import Shredded
 from encryption.formats import blob_epoch
@@ -207,3 +208,29 @@ def test_a_conversation_goes_on_under_a_new_key(
         (2, "active"),
     ]
     assert Message.objects.count() == 1
+
+
+def test_a_key_that_an_older_vault_brings_back_goes_with_the_next_run(
+    c1: str, patient: httpx.Client, in_month: InMonth, later: Later, tamper: Callable[..., int]
+) -> None:
+    """Whoever restores the vault of before: nothing was removed since, and all the same it is looked at again."""
+    in_month("2020-01")
+    gone = send(patient, c1, "gone")
+    copy = row_of_message(gone)
+    before = DataKey.objects.get(conversation=UUID(c1), epoch=1)
+    in_month("2020-02")
+    kept = send(patient, c1, "kept")
+    deleted(patient, gone)
+    later(days=91)
+    removed()
+    assert not opens(copy)
+    assert not Conversation.objects.get(pk=UUID(c1)).has_leftovers
+    DataKey.objects.filter(pk=before.pk).update(state=before.state, blob=before.blob)
+    assert tamper("DELETE FROM vault_shred") == 1
+    assert opens(copy)
+    process.require_preconditions()
+    removed()
+    assert not opens(copy)
+    assert shredded(c1) == [1]
+    assert page(patient, c1)["results"] == [kept]
+    assert not Conversation.objects.get(pk=UUID(c1)).has_leftovers

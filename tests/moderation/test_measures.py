@@ -7,9 +7,9 @@ import httpx
 import pytest
 from django.contrib.auth.models import Permission
 
-from accounts.services import disable_user, enable_user
+from accounts.services import disable_user, enable_user, erase_user
 from core.sql import stored as column
-from messaging.models import Membership, Message, Report
+from messaging.models import Conversation, Membership, Message, Report
 from messaging.services import send_system_message
 from retention.services import place_hold
 from tests.live import Server
@@ -194,6 +194,22 @@ def test_a_room_whose_only_owner_is_banned_gets_another(
         assert role_of(student, room) is None
 
 
+def test_the_new_owner_can_write_and_is_no_program(
+    as_mod1: Moderator, student: Person, classmate: Person, teacher: Person
+) -> None:
+    """A member who is not muted comes before a moderator who is; with nobody else left a muted one may write again."""
+    for others, expected in (((teacher, classmate), classmate), ((teacher,), teacher)):
+        room = room_of(student, make_person(f"bot{len(others)}", "bot"), *others)
+        promote(teacher, room, "moderator")
+        here = Membership.objects.filter(conversation=UUID(room))
+        here.filter(user=teacher.id).update(is_muted=True)
+        [message] = say(student, room, "out")
+        reporter = teacher
+        as_mod1.do(report(reporter, message["id"]), "banned")
+        assert role_of(expected, room) == "owner"
+        assert not here.get(user=expected.id).is_muted
+
+
 def test_an_owner_with_another_owner_is_just_banned(
     as_mod1: Moderator, student: Person, classmate: Person, teacher: Person
 ) -> None:
@@ -260,6 +276,18 @@ def test_who_was_disabled_for_another_reason_is_not_reinstated_here(
     assert not student.user.is_active
 
 
+def test_who_was_disabled_for_another_reason_is_not_suspended_to_be_reinstated(
+    as_mod1: Moderator, case: Case, student: Person, adm1: Person
+) -> None:
+    """A page from before, or a forged request: else a moderator would undo what a superuser did."""
+    disable_user(actor=adm1.actor, user=student.user)
+    assert "disabled already" in as_mod1.do(case, "suspended").text
+    assert "not suspended upon this report" in as_mod1.do(case, "reinstated").text
+    student.user.refresh_from_db()
+    assert not student.user.is_active
+    assert case.row.state == "open"
+
+
 def test_who_was_disabled_once_more_since_stays_so(
     as_mod1: Moderator, case: Case, student: Person, adm1: Person
 ) -> None:
@@ -315,6 +343,17 @@ def test_the_server_itself_is_not_judged(as_mod1: Moderator, c1: str, pat1: Pers
 
 
 # --- Dismiss, notes, several ------------------------------------------------------------------------------------------
+
+
+def test_upon_who_was_erased_nothing_can_be_done(as_mod1: Moderator, case: Case, student: Person, adm1: Person) -> None:
+    """The report stays, and its message can be hidden; nothing new is made for the account."""
+    erase_user(actor=adm1.actor, user=student.user)
+    conversations = Conversation.objects.count()
+    assert as_mod1.offered(case) == {"hidden", "dismissed"}
+    for deed in ("warned", "muted", "banned", "suspended"):
+        assert "was erased" in as_mod1.do(case, deed).text
+    assert Conversation.objects.count() == conversations
+    assert case.deeds == []
 
 
 def test_a_report_is_dismissed_and_nobody_is_told(

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 
 from core.sql import stored as column
-from messaging.models import Conversation, Membership, Report
+from messaging.models import Conversation, Membership, Report, ReportNote
 from messaging.services import shred_conversation
 from tests.messaging.rooms import room_of
 from tests.messaging.talking import entries, entry_details, say
@@ -50,7 +50,9 @@ def test_opening_shows_the_evidence_once_and_is_recorded_each_time(
 
 
 def test_it_is_opened_by_a_post_only(as_mod1: Moderator, case: Case) -> None:
-    assert as_mod1.get(f"{LIST}{case.id}/evidence/").status_code == 405
+    answer = as_mod1.get(f"{LIST}{case.id}/evidence/")
+    assert answer.url.path == f"{LIST}{case.id}/change/"
+    assert "canary" not in answer.text
     assert case.deeds == []
 
 
@@ -101,6 +103,18 @@ def test_evidence_that_was_altered_is_not_shown(
     assert "cannot be opened" in answer.text
     assert "canary" not in answer.text
     assert len(entries("report.opened", mod1)) == 1
+    assert [(entry.object, entry.reason) for entry in entries("report.unreadable", mod1)] == [(case.id, "evidence")]
+
+
+def test_a_note_that_was_altered_is_not_shown(
+    as_mod1: Moderator, mod1: Person, case: Case, tamper: Callable[..., int]
+) -> None:
+    as_mod1.note(case, "canary-of-a-note")
+    blob = bytearray(bytes(ReportNote.objects.get(report=case.id).body))
+    blob[-1] ^= 1
+    tamper("UPDATE messaging_reportnote SET body = %s WHERE report_id = %s", [bytes(blob), column(case.id)])
+    assert "This note cannot be opened any more." in as_mod1.open(case).text
+    assert [(entry.object, entry.reason) for entry in entries("report.unreadable", mod1)] == [(case.id, "note")]
 
 
 def test_what_was_destroyed_with_its_conversation_is_not_opened(

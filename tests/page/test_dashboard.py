@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -107,15 +108,59 @@ def test_it_looks_right_in_light_and_dark_and_on_a_narrow_screen(
     assert window.complaints == []
 
 
-def test_every_list_and_form_is_well_in_a_browser(borrowed: Browser, adm1: Person, server: Server) -> None:
-    """Nothing that the headers forbid is on any of them."""
-    window = Window(borrowed, server.url, width=1280)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_list_and_form_is_well_in_a_browser(
+    width: int, scheme: Literal["light", "dark"], borrowed: Browser, adm1: Person, server: Server
+) -> None:
+    """Nothing that the headers forbid is on any of them, and none is wider than the screen."""
+    window = Window(borrowed, server.url, width=width)
     sign_in(window.page, server, adm1)
-    for name in PAGES:
+    window.page.emulate_media(color_scheme=scheme)
+    for name in (*PAGES, f"accounts/user/{adm1.id}/change"):
         window.page.goto(f"{server.url}/admin/{name}/")
         expect(window.page.locator("#content h1")).to_be_visible()
-        take(window.page, f"admin-{name.replace('/', '-')}")
+        assert does_not_scroll_sideways(window.page), name
+        results = window.page.locator("#changelist .results")
+        if width == 1280 and results.count():
+            assert results.evaluate("one => one.scrollWidth <= one.clientWidth"), name
+        take(window.page, f"admin-{name.replace('/', '-').replace(str(adm1.id), 'one')}-{width}-{scheme}")
     assert window.complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_log_is_read_without_moving_it_sideways(
+    width: int, scheme: Literal["light", "dark"], borrowed: Browser, adm1: Person, server: Server
+) -> None:
+    """Who, what and about what, each in sight; and its filter without a list of a hundred verbs."""
+    window = Window(borrowed, server.url, width=width)
+    page = window.page
+    sign_in(page, server, adm1)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{server.url}/admin/audit/entry/")
+    results = page.locator("#changelist .results")
+    assert results.evaluate("one => one.scrollWidth <= one.clientWidth")
+    expect(results.get_by_text("sent a message").first).to_be_visible()
+    expect(results.get_by_text("student1").first).to_be_visible()
+    page.get_by_label("What somebody did").select_option(label="sent a message (message.created)")
+    page.get_by_role("button", name="Show").click()
+    assert set(results.locator(".field-what").all_inner_texts()) == {"sent a message\nmessage.created"}
+    expect(page.get_by_label("What somebody did")).to_have_value("message.created")
+    assert window.complaints == []
+
+
+def test_a_refusal_is_a_page_with_a_way_back(borrowed: Browser, adm1: Person, server: Server) -> None:
+    window = Window(borrowed, server.url, width=1280)
+    page = window.page
+    sign_in(page, server, adm1)
+    page.goto(f"{server.url}/admin/nothing/")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    take(page, "admin-refused-1280-light")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 740})
+    assert does_not_scroll_sideways(page)
+    take(page, "admin-refused-390-dark")
+    page.get_by_role("link", name="To the first page").click()
+    expect(page.get_by_role("heading", name="How it is")).to_be_visible()
 
 
 def test_it_works_without_javascript(borrowed: Browser, adm1: Person, server: Server) -> None:

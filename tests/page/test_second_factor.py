@@ -1,11 +1,13 @@
 """The second factor in a real browser: the picture is drawn under our content policy, and the way through works."""
 
 import re
+import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from accounts import services
 from tests.accounts.authenticator import code_at
 from tests.live import Server
 from tests.page.browser import OpenWindow, Window
@@ -23,6 +25,34 @@ def sign_in(opened: Window, code: str = "") -> None:
     opened.page.get_by_label("Password").fill(PASSWORD)
     opened.page.get_by_label("Code").fill(code)
     opened.page.get_by_role("button", name="Log in").click()
+
+
+@pytest.fixture
+def secret(adm1: Person) -> str:
+    """Of the app that adm1 has set up."""
+    actor = adm1.actor
+    secret: str = services.begin_second_factor(actor=actor, session="here").secret
+    services.confirm_second_factor(actor=actor, session="here", code=code_at(secret, time.time()))
+    return secret
+
+
+def test_the_page_asks_for_the_code_of_those_who_have_an_app(secret: str, window: OpenWindow, server: Server) -> None:
+    opened = window()
+    opened.forgive("401")
+    opened.page.goto(server.url)
+
+    def sign_in_here(code: str) -> None:
+        opened.page.get_by_label("Username").fill("adm1")
+        opened.page.get_by_label("Password").fill(PASSWORD)
+        if code:
+            opened.page.get_by_text("I use an authenticator app").click()
+            opened.page.get_by_label("Code").fill(code)
+        opened.page.get_by_role("button", name="Sign in").click()
+
+    sign_in_here("")
+    expect(opened.page.get_by_role("alert")).to_contain_text("the code is not right")
+    sign_in_here(code_at(secret, time.time() + 30))
+    expect(opened.page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def test_staff_set_up_an_app_and_sign_in_with_it(

@@ -29,13 +29,16 @@ Record = Callable[..., Entry]
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Record:
     """`recorded(days=2200)`: an entry with details, so long ago."""
 
-    def record(*, days: float, actor: Actor | None = None, conversation: str | None = None) -> Entry:
+    def record(
+        *, days: float, actor: Actor | None = None, about: UUID | None = None, conversation: str | None = None
+    ) -> Entry:
         with monkeypatch.context() as patch:
             patch.setattr("audit.entries.now", lambda: now() - timedelta(days=days))
             with audit.transaction():
                 audit.record(
                     "user.updated",
                     actor=actor or somebody(),
+                    object_id=about,
                     conversation_id=None if conversation is None else UUID(conversation),
                     details={"days": days},
                 )
@@ -69,13 +72,16 @@ def test_a_policy_keeps_them_longer(recorded: Record) -> None:
 
 
 def test_those_about_what_is_held_stay(recorded: Record, c1: str, c2: str, doc1: Person) -> None:
-    """What somebody did who is held, and what was done in a conversation that is; an entry without one is of none."""
+    """What somebody did who is held and what was done to them, and what was done in a conversation that is held; an
+    entry without one is of none."""
     theirs = recorded(days=3000, actor=doc1.actor)
+    about = recorded(days=3000, about=doc1.id)
     there, elsewhere, nowhere = (recorded(days=3000, conversation=where) for where in (c1, c2, None))
     hold("user", doc1.id)
     hold("conversation", c1)
     assert dry_run("--rule", RULE) == apply("--rule", RULE) == {RULE: (2, 0)}
-    assert [has_details(entry) for entry in (theirs, there, elsewhere, nowhere)] == [True, True, False, False]
+    assert all(has_details(entry) for entry in (theirs, about, there))
+    assert not any(has_details(entry) for entry in (elsewhere, nowhere))
 
 
 def test_a_server_whose_clock_is_wrong_erases_nothing(later: Callable[..., datetime]) -> None:

@@ -242,7 +242,9 @@ def test_sessions_of_somebody_who_is_held_stay(doc1: Person, pat1: Person, later
     assert not RefreshToken.objects.exists()
 
 
-def test_by_commands(c1: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_by_commands(
+    c1: str, pat1: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The reason comes by standard input, and is shown to nobody."""
     monkeypatch.setattr("sys.stdin", StringIO("Quint against Berg\n"))
     [placed] = command("legal_hold", "place", "conversation", c1, "--case", "17-CV-1")
@@ -257,7 +259,11 @@ def test_by_commands(c1: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert lifted["liftedAt"] is not None
     assert command("legal_hold", "list") == []
     assert held(c1) == set()
+    monkeypatch.setattr("sys.stdin", StringIO("Quint against Berg\n"))
+    [placed] = command("legal_hold", "place", "user", pat1.username.upper())
+    assert placed["targetId"] == str(pat1.id)
     monkeypatch.setattr("sys.stdin", StringIO(""))
-    for arguments in (("place", "conversation", c1), ("lift", str(uuid4())), ("place", "user", "Otto")):
+    refused_ways = (("place", "conversation", c1), ("lift", str(uuid4())), ("place", "user", "Otto"))
+    for arguments in (*refused_ways, ("place", "conversation", pat1.username)):
         with pytest.raises(CommandError):
             call_command("legal_hold", *arguments)

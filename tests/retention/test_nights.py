@@ -87,6 +87,39 @@ def test_a_whole_run_by_a_command_counts_as_the_nights_and_one_rule_does_not(at:
     assert Run.objects.count() == 2
 
 
+def test_the_worker_ends_one_rule_that_was_interrupted_and_begins_no_other(at: SetClock) -> None:
+    """Somebody tried one rule at a terminal, before the first night, and went away."""
+    Run.objects.create(by=By.COMMAND, rule="core.tasks", started_at=EVENING)
+    look_at(at, EVENING + timedelta(minutes=1))
+    run = Run.objects.get()
+    assert (run.rule, run.state) == ("core.tasks", RunState.DONE)
+    Run.objects.create(by=By.COMMAND, rule="core.tasks", started_at=EVENING)
+    look_at(at, datetime(2026, 3, 5, 3, 0, tzinfo=UTC))
+    look_at(at, datetime(2026, 3, 5, 3, 1, tzinfo=UTC))
+    assert list(Run.objects.order_by("id").values_list("rule", "state")) == [
+        ("core.tasks", "done"),
+        ("core.tasks", "done"),
+        ("", "done"),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=3650), timedelta(days=2), timedelta(hours=9)], ids=str)
+def test_a_clock_that_was_wrong_once_keeps_no_night_from_its_run(at: SetClock, wrong: timedelta) -> None:
+    look_at(at, EVENING + wrong)
+    assert Run.objects.count() == 1
+    for day in (5, 6):
+        for minute in (0, 30):
+            look_at(at, datetime(2026, 3, day, 4, minute, tzinfo=UTC))
+    runs = list(Run.objects.order_by("id").values_list("started_at", flat=True))
+    assert runs[1:] == [datetime(2026, 3, day, 4, tzinfo=UTC) for day in (5, 6)]
+
+
+def test_an_installation_of_a_clock_that_was_wrong_has_its_first_night(at: SetClock) -> None:
+    Task.objects.filter(name=nights.NIGHTLY).update(created_at=EVENING + timedelta(days=3650))
+    look_at(at, datetime(2026, 3, 5, 3, 0, tzinfo=UTC))
+    assert Run.objects.count() == 1
+
+
 def test_the_hour_is_the_organisations(settings: Settings, at: SetClock) -> None:
     """Half past one in the night of Berlin, when it is still the day before elsewhere."""
     settings.TIME_ZONE, settings.RETENTION_AT = "Europe/Berlin", time(1, 30)

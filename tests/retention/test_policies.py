@@ -118,6 +118,11 @@ def test_a_scope_has_one_policy_of_a_rule() -> None:
         ("message_type", {"scope": Scope(message_type="telegram")}),
         ("state", {"scope": Scope(state="undead")}),
         ("state", {"rule": "accounts.sessions", "scope": Scope(state="deleted")}),
+        ("course_id", {"scope": Scope(course_id="x" * 65)}),
+        ("course_id", {"scope": Scope(course_id="BIO\x001")}),
+        ("course_id", {"scope": Scope(course_id=" ")}),
+        ("course_id", {"scope": Scope(course_id="BIO-1 ")}),
+        ("note", {"note": "x" * 501}),
         ("days", {"rule": "audit.details", "days": 2191}),
     ],
 )
@@ -128,6 +133,13 @@ def test_what_no_policy_may_say(field: str, wrong: dict[str, Any]) -> None:
     assert [error.field for error in refusal.value.errors] == [field]
     assert not Policy.objects.exists()
     assert entries("policy.changed") == []
+
+
+def test_a_note_has_room_for_500_characters() -> None:
+    made = create_policy(actor=SYSTEM, rule="test.things", scope=Scope(course_id="x" * 64), days=100, note="x" * 500)
+    with pytest.raises(Invalid):
+        change_policy(actor=SYSTEM, policy=made, days=100, note="x" * 501)
+    assert Policy.objects.get().note == "x" * 500
 
 
 def test_the_floor_itself_is_allowed_and_a_change_does_not_go_below_it() -> None:

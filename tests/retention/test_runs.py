@@ -12,13 +12,14 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 
+import audit
 from accounts.models import LoginSession, RefreshToken
 from attachments.sweeping import remove_gone
 from audit.models import Burst, Detail
 from audit.verify import verify
 from core import doors
 from core.actor import SYSTEM, SYSTEM_ID
-from core.errors import NotFound
+from core.errors import AuditUnavailable, DatabaseUnavailable, NotFound, StorageFull
 from core.ids import uuid7
 from core.models import Task, TaskState
 from core.retention import Purged, Schedule, rules
@@ -179,10 +180,13 @@ def test_a_rule_that_fails_keeps_no_other_from_its_work(
     assert Run.objects.filter(state=RunState.DONE).count() == 1
 
 
-def test_a_database_that_fails_leaves_the_run_to_be_taken_up(failing: list[BaseException], later: Later) -> None:
+@pytest.mark.parametrize("gone", [OperationalError("gone"), AuditUnavailable(), DatabaseUnavailable(), StorageFull()])
+def test_a_database_that_fails_leaves_the_run_to_be_taken_up(
+    failing: list[BaseException], later: Later, gone: Exception
+) -> None:
     moment = later(days=400)
-    failing.append(OperationalError("gone"))
-    with pytest.raises(OperationalError):
+    failing.append(gone)
+    with pytest.raises(type(gone)):
         engine.apply(By.COMMAND, "test.failing")
     assert Run.objects.get().state == RunState.RUNNING
     failing.clear()
@@ -192,6 +196,90 @@ def test_a_database_that_fails_leaves_the_run_to_be_taken_up(failing: list[BaseE
     assert [(count.rows, count.failure) for count in result.counts] == [(2, "")]
     assert Run.objects.get().state == RunState.DONE
     assert [entry.reason for entry in entries("retention.applied")] == ["test.failing"]
+
+
+@pytest.fixture
+def losing() -> Iterator[list[int]]:
+    """A rule that loses the connection before its first entry of the log is written, and one behind it that looks how
+    many such locks this connection has. Returns what that one saw."""
+    seen: list[int] = []
+    lost: list[bool] = []
+
+    def lose() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [ours] = cursor.fetchone()
+        with ThreadPoolExecutor(1) as pool:
+            lost.append(pool.submit(_end_connection, ours).result(PATIENCE))
+
+    def purge(schedule: Schedule) -> Iterator[None]:
+        with audit.transaction():
+            schedule.took(Purged(1))
+            audit.record("message.deleted", actor=SYSTEM, object_id=uuid7())
+            if not lost:
+                lose()
+        yield
+
+    def look(schedule: Schedule) -> Iterator[None]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            seen.extend(cursor.fetchone())
+        yield
+
+    before = dict(rules)
+    rules.clear()
+    declared("test.losing", purge=purge)
+    declared("test.looking", purge=look)
+    yield seen
+    rules.clear()
+    rules.update(before)
+
+
+def _end_connection(pid: int) -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            [ended] = cursor.fetchone()
+            return bool(ended)
+    finally:
+        connection.close()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a file is no connection that can be lost")
+def test_a_connection_that_is_lost_while_the_log_is_written_ends_the_run_and_not_the_rule(losing: list[int]) -> None:
+    """The lock went with it: nothing more is removed until somebody has it again."""
+    with pytest.raises(CommandError, match="taken up again"):
+        call_command("apply_retention", stdout=StringIO())
+    assert losing == []
+    run = Run.objects.get()
+    assert (run.state, [(one.rows, one.failure, one.finished_at) for one in run.counts.all()]) == (
+        RunState.RUNNING,
+        [(0, "", None)],
+    )
+    engine.take_up()
+    run.refresh_from_db()
+    assert (run.state, run.counts.get(rule="test.losing").rows, losing) == (RunState.DONE, 1, [1])
+
+
+def test_a_machine_whose_clock_is_fast_removes_nothing_early(doc1: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_in(doc1)
+    monkeypatch.setattr("core.time._correction", timedelta(days=4000))
+    assert dry_run("--rule", "accounts.sessions") == apply("--rule", "accounts.sessions")
+    assert LoginSession.objects.count() == 1
+    assert Run.objects.get().started_at < now() - timedelta(days=3999)
+
+
+def test_a_run_from_the_future_is_ended_as_of_now(doc1: Person, later: Later) -> None:
+    """Begun by a clock that was wrong, and interrupted."""
+    sign_in(doc1)
+    Run.objects.create(by=By.WORKER, rule="accounts.sessions", started_at=now() + timedelta(days=4000))
+    before = later(minutes=1)
+    engine.take_up()
+    run = Run.objects.get()
+    assert (run.started_at, run.state) == (before, RunState.DONE)
+    assert LoginSession.objects.count() == 1
+    engine.take_up()
+    assert Run.objects.count() == 1
 
 
 def test_another_run_that_was_interrupted_is_ended_first(failing: list[BaseException], later: Later) -> None:
@@ -288,5 +376,9 @@ def test_figures_say_what_is_kept_due_and_held(traces: dict[str, tuple[int, int]
     call_command("retention_stats", stdout=out)
     assert "Ended sessions (accounts.sessions): 30 days; due now: 0 rows, 0 files" in out.getvalue()
     assert "accounts.sessions, everything: 100 days" in out.getvalue()
+    rooms = "in course, group, private, public, study_group: 365 days"
+    assert f"(messaging.messages): 2557 days; {rooms}; voice: 1096 days; deleted: 90 days; due now" in out.getvalue()
+    [messages] = [one for one in before["rules"] if one["rule"] == "messaging.messages"]
+    assert {"of": "voice", "period": "1096 days"} in messages["otherPeriods"]
     assert "Legal holds: none." in out.getvalue()
     assert "by the command, done" in out.getvalue()

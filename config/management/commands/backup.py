@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import audit
 from config.backups import keeping, taking
-from config.backups.drill import Report, drill
+from config.backups.drill import Report, drill, require_usable
 from config.backups.manifest import Manifest, read
 from config.backups.trouble import Trouble
 from core.actor import SYSTEM
@@ -51,6 +51,8 @@ class Command(BaseCommand):
         if not 1 <= vault_keep <= keeping.LONGEST_VAULT:
             raise CommandError(f"--vault-keep is a number of days from 1 to {keeping.LONGEST_VAULT}.")
         try:
+            if options["verify_into"] is not None:
+                require_usable(options["verify_into"])
             copied = (taking.is_copied_here() or with_files) and not without_files
             folder = taking.take(to, with_files=copied)
             manifest = read(folder)
@@ -96,8 +98,10 @@ def _lines(folder: Path, manifest: Manifest, forgotten: int, report: Report | No
     if forgotten:
         lines.append(f"  the vaults of {forgotten} older backups were removed")
     if report is not None:
-        entries = report["checked"]["log_entries"]
+        checked = report["checked"]
+        opened = ", ".join(f"{checked[name]['opened']} {name}" for name in ("messages", "reports", "files"))
         lines.append(
-            f"  drill: {'sound' if report['sound'] else 'NOT SOUND'}; {entries} entries of the log looked through"
+            f"  drill: {'sound' if report['sound'] else 'NOT SOUND'}; opened {opened}; looked through"
+            f" {checked['log_entries']} entries of the log"
         )
     return lines

@@ -64,6 +64,10 @@ def _lines(restored: Restored) -> list[str]:
         lines.append(f"{restored.erased} people who had been erased were erased again.")
     if restored.missing:
         lines.append(f"{restored.missing} files are not in the storage.")
+    if restored.unnamed:
+        lines.append(
+            f"{len(restored.unnamed)} files in the storage belong to nothing that was restored: --json names them."
+        )
     return [*lines, *(f"Warning: {warning}" for warning in restored.warnings)]
 
 

@@ -22,7 +22,8 @@ class Command(BaseCommand):
         fresh = EnvironmentProvider(parse_master_keys(f"{key_id}:{key}"), key_id)
         self.stderr.write(
             f"Its fingerprint, which is no secret, is {shown(fingerprint(fresh, key_id))}."
-            f"\nAdd it to MASTER_KEYS after a comma, keep {', '.join(present)}: what they wrapped still needs them."
+            f"\nAdd it to MASTER_KEYS after a comma, and keep {', '.join(present)} there: nothing else opens the keys"
+            " that were wrapped so far."
             f"\nRestart every process, then set MASTER_KEY_ACTIVE={key_id} and restart again."
             "\nKeep a copy where neither the database nor its backups are. It is shown only now."
         )

@@ -92,11 +92,15 @@ class Command(BaseCommand):
                 told = time.monotonic()
                 self.stderr.write(f"{done.records} keys so far.")
         self.stdout.write(f"{done.records} keys wrapped under {provider.active_id()}.")
+        if done.entries:
+            self.stdout.write(f"{done.entries} entries of the shred ledger signed under {provider.active_id()}.")
         if done.damaged:
             raise CommandError(
                 f"{len(done.damaged)} records do not open and were left as they are: restore these rows of the vault"
                 f" from a backup. {', '.join(done.damaged[:20])}"
             )
+        if done.doubtful:
+            raise CommandError(" ".join([*done.doubtful[:20], "They were left as they are."]))
 
     def _retire(self, *, key_id: str, give_up_verifying: bool, **_: Any) -> None:
         try:

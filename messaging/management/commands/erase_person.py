@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import User
 from accounts.services import erase_user
 from core.actor import SYSTEM
-from core.errors import AppError
+from core.errors import AppError, LegalHold
 from core.ids import parse_uuid
 from messaging.erasing import erase_what_they_said
 from messaging.models import Membership, Message
@@ -35,7 +35,17 @@ class Command(BaseCommand):
             return
         try:
             erase_user(actor=SYSTEM, user=user, with_records=with_records)
+        except LegalHold:
+            raise CommandError("A legal hold covers them: `manage.py legal_hold list` shows all of them.") from None
+        except AppError as refusal:
+            raise CommandError(refusal.detail) from None
+        try:
             erased = erase_what_they_said(user.id)
+        except LegalHold:
+            raise CommandError(
+                "The account is erased, and what no legal hold covers. The worker looks each day whether the rest may "
+                f"go; when the hold is lifted, this command does it at once: the person is {user.id} now."
+            ) from None
         except AppError as refusal:
             raise CommandError(refusal.detail) from None
         self.stdout.write(

@@ -31,6 +31,9 @@ class Command(BaseCommand):
         found = Conversation.objects.filter(pk=conversation).first()
         if found is None:
             raise CommandError("There is no such conversation.")
+        if found.shredded_at is not None:
+            self.stdout.write(f"It was destroyed on {found.shredded_at:%Y-%m-%d %H:%M} UTC. Nothing was changed.")
+            return
         messages = Message.objects.filter(conversation=conversation).count()
         if not yes:
             self.stdout.write(f"A {found.kind} conversation with {messages} messages would be destroyed. Add --yes.")

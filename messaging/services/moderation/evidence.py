@@ -7,6 +7,7 @@ from uuid import UUID
 
 import audit
 from accounts.models import User
+from audit.writer import EntryDraft, writer
 from core.actor import Actor
 from core.errors import Shredded
 from encryption.formats import Undecryptable
@@ -51,10 +52,11 @@ def open_evidence(*, actor: Actor, report_id: UUID) -> Evidence:
         report = find(actor, report_id, Deed.OPENED)
         write_down(actor, report, Deed.OPENED)
     keyring().preload_blobs((report.conversation_id, blob) for blob in _blobs(report))
-    notes = _notes(report)
+    notes = _notes(actor, report)
     try:
         sealed = evidence_of(report)
     except Undecryptable:
+        _record_unreadable(actor, report, "evidence")
         return Evidence([], "", {}, notes, "undecryptable")
     except Shredded:
         return Evidence([], "", {}, notes, "shredded")
@@ -67,12 +69,18 @@ def _blobs(report: Report) -> list[bytes | memoryview]:
     return [report.evidence, *(note.body for note in report.notes.all())]
 
 
-def _notes(report: Report) -> list[Note]:
+def _notes(actor: Actor, report: Report) -> list[Note]:
     notes = report.notes.select_related("author").order_by("id")
-    return [Note(note.author, note.created_at, _text(report, note)) for note in notes]
+    return [Note(note.author, note.created_at, _text(actor, report, note)) for note in notes]
 
 
-def _text(report: Report, note: ReportNote) -> str | None:
+def _record_unreadable(actor: Actor, report: Report, what: str) -> None:
+    """Somebody has altered it, or what it is bound to."""
+    where = {"object_id": report.id, "conversation_id": report.conversation_id}
+    writer.submit(EntryDraft("report.unreadable", actor, reason=what, **where)).result()
+
+
+def _text(actor: Actor, report: Report, note: ReportNote) -> str | None:
     try:
         payload = keyring().open_sealed(
             note.body,
@@ -82,6 +90,9 @@ def _text(report: Report, note: ReportNote) -> str | None:
             revision=0,
             kind=NOTE_KIND,
         )
-    except (Undecryptable, Shredded):
+    except Undecryptable:
+        _record_unreadable(actor, report, "note")
+        return None
+    except Shredded:
         return None
     return str(payload["text"])

@@ -11,11 +11,11 @@ from core.actor import Actor
 from core.errors import Conflict, Gone
 from messaging import moderating, querysets
 from messaging.models import Membership, Report
-from messaging.models.membership import Role
 from messaging.models.report import Deed
+from messaging.services.holding import keep_row
 from messaging.services.messages import erase
 from messaging.services.moderation.cases import act
-from messaging.services.seating import tell_update, unseat
+from messaging.services.seating import pass_on_ownership, tell_update, unseat
 from realtime import streams
 from realtime.models import Stream
 
@@ -28,6 +28,7 @@ def hide_message(*, actor: Actor, report_id: UUID, version: int) -> Report:
 
     def hide(report: Report) -> bool:
         stream = _stream_of(report)
+        keep_row(report.message_id)
         row = querysets.messages_by_id([report.message_id]).get(report.message_id)
         if row is None:
             raise Gone("The message is not there any more.")
@@ -63,7 +64,7 @@ def ban_member(*, actor: Actor, report_id: UUID, version: int) -> Report:
         if stay.is_blocked:
             return False
         if stay.left_seq is None:
-            _pass_on_ownership(actor, stream, stay)
+            pass_on_ownership(actor, stream, stay)
             unseat(actor, stream, [stay], "removed", is_blocked=True)
         else:
             _set_blocked(stay, True)
@@ -120,13 +121,3 @@ def _set_blocked(stay: Membership, is_blocked: bool) -> None:
 
 def _record_ban(actor: Actor, stay: Membership, action: str) -> None:
     audit.record(action, actor=actor, object_id=stay.user_id, conversation_id=stay.conversation_id)
-
-
-def _pass_on_ownership(actor: Actor, stream: Stream, stay: Membership) -> None:
-    """A room keeps an owner. Where nobody is left who could be one there is nobody left to miss one."""
-    if stay.role != Role.OWNER or querysets.has_owner_besides(stay):
-        return
-    others = [one for one in querysets.members_of(stay.conversation_id) if one.id != stay.id and one.user.is_active]
-    heirs = [one for one in others if one.role == Role.MODERATOR] or others
-    if heirs:
-        tell_update(actor, stream, heirs[0], role=Role.OWNER.value)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from accounts.models import User
 from accounts.services import disable_user, enable_user
 from core.actor import Actor
 from core.errors import Conflict
@@ -15,14 +16,16 @@ from messaging.services.moderation.possible import is_suspended
 def suspend_user(*, actor: Actor, report_id: UUID, version: int) -> Report:
     """From COMMIT on the person can do nothing: no sign-in, no request, and their sockets close at once.
 
-    Raises Forbidden for staff with rights, superusers and bots.
+    Raises Forbidden for staff with rights, superusers and bots; Conflict when they are disabled already: whoever did
+    that has reasons of their own, and this report must not become the one upon which they are reinstated.
     """
 
     def suspend(report: Report) -> bool:
         moderating.can_suspend(actor, report.author)
-        was_active = report.author.is_active
+        if not User.objects.select_for_update(no_key=True).get(pk=report.author_id).is_active:
+            raise Conflict("Their account is disabled already.")
         report.author = disable_user(actor=actor, user=report.author)
-        return was_active
+        return True
 
     return act(actor, report_id, version, Deed.SUSPENDED, suspend)
 

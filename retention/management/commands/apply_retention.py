@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.errors import AppError
 from core.process import no_core_dumps
 from core.retention import rules
 from core.time import wire_time
@@ -39,6 +40,8 @@ class Command(BaseCommand):
             return engine.apply(By.COMMAND, rule)
         except UnderWay:
             raise CommandError("A run is under way at this moment: nothing was begun.") from None
+        except AppError as refusal:
+            raise CommandError(f"{refusal.detail} The run is taken up again: by a worker, or by a repeat.") from refusal
 
 
 def _as_json(result: Result) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.admin_base import person_called
 from core.actor import SYSTEM
 from core.errors import AppError
 from core.ids import parse_uuid
@@ -23,6 +24,15 @@ def _id(text: str) -> UUID:
     return value
 
 
+def _target(kind: str, text: str) -> UUID:
+    value = parse_uuid(text)
+    if value is None and kind == TargetKind.USER:
+        value = person_called(text)
+    if value is None:
+        raise CommandError(f"{text!r} is no id" + (", and nobody's login name" if kind == TargetKind.USER else ""))
+    return value
+
+
 class Command(BaseCommand):
     help = "Keep what a person, a patient record or a conversation has, whatever policies say and whoever deletes it."
 
@@ -31,8 +41,8 @@ class Command(BaseCommand):
         place = ways.add_parser(
             "place", help="the reason is read from standard input: a command line is seen by others"
         )
-        place.add_argument("kind", choices=TargetKind.values)
-        place.add_argument("id", type=_id)
+        place.add_argument("kind", choices=TargetKind.values, help="a user is a person")
+        place.add_argument("id", help="or the login name of a person")
         place.add_argument("--case", default="", help="the number of the case")
         lift = ways.add_parser("lift")
         lift.add_argument("hold", type=_id)
@@ -53,7 +63,7 @@ class Command(BaseCommand):
 
     def _place(self, options: dict[str, Any]) -> list[LegalHold]:
         reason = sys.stdin.read().strip()
-        kind, target = options["kind"], options["id"]
+        kind, target = options["kind"], _target(options["kind"], options["id"])
         return [place_hold(actor=SYSTEM, target_kind=kind, target_id=target, reason=reason, case_id=options["case"])]
 
     def _lift(self, options: dict[str, Any]) -> list[LegalHold]:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from core.retention import Scope, kept, rules
 from core.time import wire_time
 from retention import engine
+from retention.defaults import own_in_words, own_periods
 from retention.models import LegalHold, Policy, Run, RunCount
 from retention.policies import by_weight, in_words, scope_in_words, scope_of
 
@@ -45,6 +46,7 @@ def _rule(count: engine.Count) -> dict[str, Any]:
         "title": rule.title,
         "covers": list(rule.covers),
         "period": in_words(rule.default()),
+        "otherPeriods": [one._asdict() for one in own_periods(rule)[1:]],
         "floor": None if rule.floor is None else in_words(rule.floor),
         "due": {"rows": count.rows, "files": count.files},
     }
@@ -74,8 +76,8 @@ def _last_run() -> dict[str, Any] | None:
 
 def _as_text(stats: dict[str, Any]) -> list[str]:
     lines = [
-        f"{rule['title']} ({rule['rule']}): {rule['period']}; due now: {rule['due']['rows']} rows,"
-        f" {rule['due']['files']} files"
+        f"{rule['title']} ({rule['rule']}): {own_in_words(rules[rule['rule']])};"
+        f" due now: {rule['due']['rows']} rows, {rule['due']['files']} files"
         for rule in stats["rules"]
     ]
     lines += [f"Policy {one['id']}: {_policy_in_words(one)}" for one in stats["policies"]]
