@@ -47,12 +47,14 @@ Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2Password
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files come first: one that began last would leave the other processes nothing to do. Everyday the first case
-    of each test stands for the others, but where every door is asked, or every promise."""
+    of each test stands for the others, and on the embedded default the first test of each file; but where every door is
+    asked, or every promise, nothing is left out."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     here = Path(__file__).parent
     always = (here / "doors", here / "promises")
     files = {item.path for item in items if item.path.parent not in always}
-    first_stands_for_others(items, files, of_each_test=True)
+    is_embedded = os.environ.get("PARLEY_TEST_BACKEND") == "embedded"
+    first_stands_for_others(items, files, of_each_test=not is_embedded)
 
 
 def pytest_collection_finish() -> None:
