@@ -14,7 +14,7 @@ reason. Reasons and log lines hold the class of an error and never its text, whi
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial, reduce
@@ -29,7 +29,7 @@ from structlog.contextvars import bound_contextvars
 from core import measuring
 from core.ids import parse_uuid
 from core.models import Task, TaskState
-from core.retention import Purged, RetentionRule, Schedule, Scope, keep_up
+from core.retention import RetentionRule, Schedule, Scope, counting, forgetting, keep_up
 from core.time import now
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ _SLOWEST_PERIODIC_RETRY = timedelta(minutes=1)
 _SLOWEST_RECONNECT = 15.0
 _KEEP_DONE = timedelta(days=1)
 _KEEP_FAILED = timedelta(days=30)
-_FORGOTTEN_AT_ONCE = 1000
 _WORKER_LOST = "WorkerLost"
 
 _runs = measuring.counter("job_runs", "Runs of background jobs, by how they ended.", "job", "outcome")
@@ -265,23 +264,13 @@ def _ended(schedule: Schedule) -> QuerySet[Task]:
     return Task.objects.filter(reduce(or_, states, Q(pk__in=())))
 
 
-def _forget(schedule: Schedule) -> Iterator[None]:
-    forgotten = _FORGOTTEN_AT_ONCE
-    while forgotten == _FORGOTTEN_AT_ONCE:
-        with transaction.atomic():
-            some = list(_ended(schedule).values_list("id", flat=True)[:_FORGOTTEN_AT_ONCE])
-            forgotten, _ = Task.objects.filter(id__in=some).delete()
-            schedule.took(Purged(forgotten))
-        yield
-
-
 RetentionRule(
     "core.tasks",
     title="Tasks that ended",
     covers=("core.Task",),
     keep_for=_kept_for,
     fixed="tasks hold ids of work that is done, and nothing else",
-    due=lambda schedule: Purged(_ended(schedule).count()),
-    purge=_forget,
+    due=counting(_ended),
+    purge=forgetting(_ended),
 )
 Job("core.tidy_tasks", run=partial(keep_up, "core.tasks"), every=timedelta(hours=1))

@@ -20,9 +20,10 @@ What cannot wait for the night has a job beside, which calls `keep_up`: the same
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
 
 rules: dict[str, "RetentionRule"] = {}
 kept: dict[str, str] = {}
@@ -122,6 +123,41 @@ class RetentionRule:
     def default(self, scope: Scope = EVERYTHING) -> timedelta | None:
         """How long what is in this scope is kept when no policy speaks of it."""
         return self.keep_for(scope) if callable(self.keep_for) else self.keep_for
+
+
+Due = Callable[[Schedule], "QuerySet[Any]"]
+"""The rows that are due now."""
+
+
+def counting(due: Due) -> Callable[[Schedule], Purged]:
+    """The `due` of a rule whose rows have no files."""
+    return lambda schedule: Purged(due(schedule).count())
+
+
+def forgetting(due: Due) -> Callable[[Schedule], Iterator[None]]:
+    """The `purge` of a rule whose rows just go, with whatever refers to them, a thousand in a batch. No entry of the
+    audit log stands for them: for what is no record of anything."""
+
+    def purge(schedule: Schedule) -> Iterator[None]:
+        forgotten = _AT_ONCE
+        while forgotten == _AT_ONCE:
+            with transaction.atomic():
+                schedule.freeze()
+                forgotten = _forget_some(due(schedule))
+                schedule.took(Purged(forgotten))
+            yield
+
+    return purge
+
+
+_AT_ONCE = 1000
+
+
+def _forget_some(due: "QuerySet[Any]") -> int:
+    model: type[Model] = due.model
+    some = list(due.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
+    _, by_model = model._default_manager.filter(pk__in=some).delete()
+    return by_model.get(model._meta.label, 0)
 
 
 def keep(label: str, reason: str) -> None:

@@ -165,6 +165,12 @@ def enable_user(*, actor: Actor, user: User) -> User:
     return user
 
 
+def _locked(user: User) -> User:
+    """The row as it is now, kept from others until the end of the transaction. Rows that refer to it may still be
+    written: nobody's messages wait for a change of their profile."""
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
 def _locked_by(actor: Actor, user: User) -> User:
     """The same, by somebody who is still who they were when they asked: of two superusers who take each other's rights
     away at once one is left. Raises Forbidden."""
@@ -174,12 +180,6 @@ def _locked_by(actor: Actor, user: User) -> User:
     if asking is None or not asking.is_active or (actor.is_superuser and not asking.is_superuser):
         raise Forbidden("Your own rights were taken away meanwhile.", subject_id=user.pk)
     return found[user.pk]
-
-
-def _locked(user: User) -> User:
-    """The row as it is now, kept from others until the end of the transaction. Rows that refer to it may still be
-    written: nobody's messages wait for a change of their profile."""
-    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _regrouped(user: User, groups: Collection[Group] | None) -> dict[str, list[str]]:

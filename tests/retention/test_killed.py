@@ -33,7 +33,7 @@ PROGRAM = """
     import django
     from django.core.management import call_command
     django.setup()
-    from accounts import retention
+    from core import retention
     from core.retention import rules
     from retention import schedules
 
