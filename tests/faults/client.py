@@ -74,7 +74,7 @@ class Device:
         """Be connected until cancelled, or until the server says that there is no use in coming back."""
         while self.closed_with not in FOR_GOOD:
             begin = time.monotonic()
-            with suppress(OSError, WebSocketException, TimeoutError, EOFError):
+            with suppress(Lost, OSError, WebSocketException, TimeoutError, EOFError):
                 await self._live()
             self._lose()
             if time.monotonic() - begin > STABLE:
@@ -298,6 +298,10 @@ class Device:
                     self.history.stumbles.append(f"{self.name} may not read {seq}: {reply['error']['code']}")
                     return
             await asyncio.sleep(0.2)
+
+    def brought(self, conversation: str) -> int:
+        """Up to where the server has brought this conversation by itself: what the client asked for does not count."""
+        return self._on_wire.get(conversation, 0)
 
     async def close(self) -> None:
         if self._socket is not None:

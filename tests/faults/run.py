@@ -127,7 +127,8 @@ class Run:
     # ---- The end ------------------------------------------------------------------------------------------------
 
     async def quiet(self) -> None:
-        """Nobody talks, all are connected, and every device has everything."""
+        """Nobody talks, all are connected, and every device was brought everything: what it had to ask for the server
+        still owes it."""
         self.talking.clear()
         await becomes_true(lambda: not self.in_flight and not self._unanswered(), IN_SYNC_WITHIN, "every answer")
         await self.all_connected()
@@ -141,7 +142,7 @@ class Run:
         return [
             device.name
             for device in self.devices
-            if any(device.cursors[conversation] < heads[conversation] for conversation in device.cursors)
+            if any(device.brought(conversation) < heads[conversation] for conversation in device.cursors)
         ]
 
     async def _heads(self) -> dict[str, int]:

@@ -84,12 +84,12 @@ def test_what_was_stored_and_not_answered_is_acknowledged_when_it_is_repeated(re
     assert all(send.ended is not None for send in result.history.sends)
 
 
-def test_everybody_is_in_sync_in_the_end(result: Result) -> None:
+def test_everybody_is_brought_everything_in_the_end(result: Result) -> None:
     assert result.problems == []
 
 
-def test_nobody_is_ever_told_to_reload_and_nothing_is_missing_on_the_wire(result: Result) -> None:
-    assert (result.history.resyncs, result.history.gaps_filled) == (0, 0)
+def test_nobody_is_ever_told_to_reload(result: Result) -> None:
+    assert result.history.resyncs == 0
 
 
 def test_no_fault_makes_the_servers_log_a_defect(result: Result) -> None:
