@@ -2,8 +2,10 @@
 
 The files are those of prometheus-client's multiprocess mode, and its collector adds them up. The library would write
 them whenever something is counted, which takes three times as long as counting in memory, and a page that is just being
-written to the disk holds up whoever writes to it: the event loop. So they are written from here, every few seconds and
-whenever somebody asks this process.
+written to the disk holds up whoever writes to it: the event loop. On a full disk it would end the process (SIGBUS),
+because it maps files with holes into memory. So they are written from here, every few seconds and whenever somebody
+asks this process, each in one piece: whoever reads finds the old file or the new one. While they cannot be written
+everybody goes on telling what was written last.
 
 A process that lives holds a lock on its file `….alive` (flock(2)): locks are seen across containers that share the
 folder, ids of processes are not. What one that is gone had counted is added to `…_ended.db`: a counter that went down
@@ -15,8 +17,9 @@ import logging
 import struct
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -44,57 +47,55 @@ class Figures:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._id = folder, uuid4().hex
-        self._files: dict[str, MmapedDict] = {}
         self._writing = threading.Lock()
         # One by one: the mode is that of the last one only.
         for one in (folder.parent, folder):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_EX):
             if not self._sweep():
-                _remove(folder.glob("*.db"))
+                _remove(folder.glob("*.db*"))
             # Under the lock: between making the file and locking it, a sweep would take this process for dead.
             self._alive = (folder / f"{self._id}.alive").open("w")
             fcntl.flock(self._alive, fcntl.LOCK_EX)
 
     def publish(self) -> None:
-        """Write down what this process has counted until now. About 10 ms, in small steps."""
+        """Write down what this process has counted until now. About 10 ms, in small steps. Raises OSError when there is
+        no room; what was written before stays."""
         with self._writing:
-            for family in measuring.registry.collect():
-                if not self._alive.closed:
-                    self._write(family)
-                # Lets the event loop have the interpreter, which it would wait 5 ms for otherwise.
-                time.sleep(0)
+            if self._alive.closed:
+                return
+            for kind, values in self._counted().items():
+                _write(self._folder / f"{kind}_{self._id}.db", values)
 
     def collect(self) -> Iterable[Metric]:
         """The figures of all processes: this one's as of now, the others' as they last published them."""
-        self.publish()
-        with self._locked(fcntl.LOCK_EX):
-            self._sweep()
+        with suppress(OSError):  # a full disk, which is said every few seconds: what was written last
+            self.publish()
+            with self._locked(fcntl.LOCK_EX):
+                self._sweep()
         with self._locked(fcntl.LOCK_SH):
             return list(MultiProcessCollector(None, str(self._folder)).collect())
 
     def end(self) -> None:
         """Publish for the last time. Whoever comes next counts this process as gone. A repeat does nothing."""
-        self.publish()
+        with suppress(OSError):  # as above
+            self.publish()
         with self._writing:
-            for file in self._files.values():
-                file.close()
-            self._files.clear()
             self._alive.close()
 
-    # This process's own files.
+    # This process's own.
 
-    def _write(self, family: Metric) -> None:
-        file = self._file(family)
-        for name, labels, value in _plain(family.samples):
-            key = mmap_key(family.name, name, list(labels), list(labels.values()), family.documentation)
-            file.write_value(key, value, 0.0)
-
-    def _file(self, family: Metric) -> MmapedDict:
-        kind = family.type if family.type != "gauge" else f"gauge_{measuring.together[family.name]}"
-        if kind not in self._files:
-            self._files[kind] = MmapedDict(str(self._folder / f"{kind}_{self._id}.db"))
-        return self._files[kind]
+    def _counted(self) -> dict[str, dict[str, float]]:
+        """By kind of file, as the library names them, and by key."""
+        counted: dict[str, dict[str, float]] = defaultdict(dict)
+        for family in measuring.registry.collect():
+            kind = family.type if family.type != "gauge" else f"gauge_{measuring.together[family.name]}"
+            for name, labels, value in _plain(family.samples):
+                key = mmap_key(family.name, name, list(labels), list(labels.values()), family.documentation)
+                counted[kind][key] = value
+            # Lets the event loop have the interpreter, which it would wait 5 ms for otherwise.
+            time.sleep(0)
+        return counted
 
     # Everybody's. Under the lock of the folder.
 
@@ -123,7 +124,8 @@ class Figures:
             file = self._folder / f"{kind}_{mark.stem}.db"
             if file.exists():
                 _add(file, self._folder / f"{kind}_{_ENDED}.db")
-        _remove([*self._folder.glob(f"*_{mark.stem}.db"), mark])
+                file.unlink()
+        _remove([*self._folder.glob(f"*_{mark.stem}.db*"), mark])
 
 
 def _plain(samples: Iterable[Sample]) -> Iterator[tuple[str, dict[str, str], float]]:
@@ -148,15 +150,31 @@ def _is_held(file: IO[str]) -> bool:
 
 def _add(gone: Path, ended: Path) -> None:
     try:
-        values = [(key, value) for key, value, _, _ in MmapedDict.read_all_values_from_file(str(gone))]
+        values = _read(gone)
     except (RuntimeError, ValueError, struct.error) as error:
         # The machine stopped while it was written.
         log.warning("the figures of a process that is gone cannot be read: %s", type(error).__name__)
         return
-    total = MmapedDict(str(ended))
-    for key, value in values:
-        total.write_value(key, total.read_value(key)[0] + value, 0.0)
-    total.close()
+    total = _read(ended) if ended.exists() else {}
+    _write(ended, total | {key: total.get(key, 0.0) + value for key, value in values.items()})
+
+
+def _read(file: Path) -> dict[str, float]:
+    return {key: value for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file))}
+
+
+def _write(file: Path, values: Mapping[str, float]) -> None:
+    """As the library lays it out (prometheus_client.mmap_dict): the length of all, then each key, padded, its value and
+    no time. In the place of the old file when it is whole."""
+    entries = b"".join(_entry(key.encode(), value) for key, value in values.items())
+    fresh = file.with_name(f"{file.name}.new")
+    fresh.write_bytes(struct.pack("ii", 8 + len(entries), 0) + entries)
+    fresh.replace(file)
+
+
+def _entry(key: bytes, value: float) -> bytes:
+    padded = key + b" " * (8 - (len(key) + 4) % 8)
+    return struct.pack(f"i{len(padded)}sdd", len(key), padded, value, 0.0)
 
 
 def _remove(files: Iterable[Path]) -> None:

@@ -17,6 +17,7 @@ from core.figures import Figures
 pytestmark = [pytest.mark.core, pytest.mark.no_database]
 
 PROCESS = """
+    import resource
     import sys
     from pathlib import Path
     from core import measuring
@@ -34,6 +35,9 @@ PROCESS = """
             lasted.observe(5.0)
             tally.n += 1000
             figures.publish()
+        elif line == "full\\n":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+            counted.inc("one")
         elif line == "read\\n":
             found = {}
             for family in figures.collect():
@@ -145,6 +149,37 @@ def test_a_file_that_a_power_cut_has_damaged_is_left_out(tmp_path: Path, caplog:
         (tmp_path / "counter_dead.db").write_bytes(b"\xff\x7f\0\0" + os.urandom(5000))
         assert one.read()["parley_test_counted_total one"] == 1
         assert not (tmp_path / "counter_dead.db").exists()
+
+
+def test_while_nothing_can_be_written_what_was_written_last_is_told(tmp_path: Path) -> None:
+    with counting(tmp_path) as one, counting(tmp_path) as other:
+        one.tell("count")
+        one.tell("full")
+        other.tell("count")
+        other.end(signal.SIGKILL)
+        assert one.read()["parley_test_counted_total one"] == 2
+        one.end()
+        assert one.process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_file_is_mapped_into_memory(tmp_path: Path) -> None:
+    """On a full disk, writing to a page of it that has no room yet would end the process (SIGBUS)."""
+    with counting(tmp_path) as one:
+        one.tell("count")
+        assert str(tmp_path) not in Path(f"/proc/{one.process.pid}/maps").read_text()
+
+
+def test_a_file_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    with counting(tmp_path) as one, counting(tmp_path) as other:
+        for process in (one, other):
+            process.tell("count")
+        for file in tmp_path.glob("*.db"):
+            file.with_name(f"{file.name}.new").write_bytes(b"")
+        assert one.read()["parley_test_counted_total one"] == 2
+        other.end(signal.SIGKILL)
+        assert one.read()["parley_test_counted_total one"] == 2
+        assert [*tmp_path.glob("*.new")] == []
 
 
 def test_nobody_else_may_read_the_folder(tmp_path: Path) -> None:
