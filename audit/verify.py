@@ -166,7 +166,7 @@ def _check_details(link: Link, report: Report) -> None:
 def _stray_details() -> Iterator[Problem]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {id_text('d.entry')} FROM audit_detail d LEFT JOIN audit_entry e ON e.id = d.entry"  # noqa: S608
+            f"SELECT {id_text('d.entry')} FROM audit_detail d LEFT JOIN audit_entry e ON e.id = d.entry"  # noqa: S608  ours
             " WHERE e.detail_h IS NULL"
         )
         for (entry,) in cursor.fetchall():

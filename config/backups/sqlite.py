@@ -108,7 +108,7 @@ def _attached(here: sqlite3.Connection, other: Path) -> Iterator[str]:
 
 
 def _tables(connection: sqlite3.Connection, schema: str = "main") -> list[str]:
-    found = connection.execute(f"SELECT name FROM {schema}.sqlite_master WHERE {_OURS} ORDER BY name")  # noqa: S608
+    found = connection.execute(f"SELECT name FROM {schema}.sqlite_master WHERE {_OURS} ORDER BY name")  # noqa: S608  ours
     return [name for (name,) in found.fetchall()]
 
 
@@ -116,10 +116,10 @@ def _copy_tables(here: sqlite3.Connection, source: str, tables: list[str]) -> No
     """Tables with rows and indexes, in one transaction. Their names come from a schema."""
     here.execute("BEGIN IMMEDIATE")
     for table in tables:
-        of_it = f"SELECT sql FROM {source}.sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"  # noqa: S608
+        of_it = f"SELECT sql FROM {source}.sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"  # noqa: S608  ours
         for (statement,) in here.execute(f"{of_it} ORDER BY type = 'table' DESC", [table]).fetchall():
             here.execute(statement)
-        here.execute(f'INSERT INTO main."{table}" SELECT * FROM {source}."{table}"')  # noqa: S608
+        here.execute(f'INSERT INTO main."{table}" SELECT * FROM {source}."{table}"')  # noqa: S608  names from a schema
     here.commit()
 
 
